@@ -1,0 +1,1 @@
+"""Data sets: one LightningDataModule a file, all on `base.InpaintingDataModule`."""

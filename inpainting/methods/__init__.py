@@ -1,0 +1,1 @@
+"""Methods: one Inpainter a file."""
