@@ -168,6 +168,8 @@ def hole_windows(mask: Tensor, side: int, hole_share: float = 0.45) -> list[tupl
 
     A window is `side` wide, or larger where its hole would fill more than `hole_share` of it, so
     that a network that is fed the (shrunk) window sees holes as large as those it was trained on.
+    Holes that a window holds as well go with it, unless it would shrink them twice as much as
+    their own window would.
 
     Args:
         mask: (1, H, W) of one picture
@@ -188,15 +190,16 @@ def hole_windows(mask: Tensor, side: int, hole_share: float = 0.45) -> list[tupl
     )
     order = np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
     pending = np.ones(count - 1, dtype=bool)
+    extent = np.maximum(bottom - top, right - left)
+    wanted = np.maximum(side, np.ceil(extent / hole_share).astype(int))
     windows = []
-    for largest in order:  # the largest hole opens a window; all that lie inside go with it
+    for largest in order:  # the largest hole opens a window
         if not pending[largest]:
             continue
-        sides = (bottom[largest] - top[largest], right[largest] - left[largest])
-        wanted = max(side, int(np.ceil(max(sides) / hole_share)))
-        y, h = _span(int(top[largest]), int(bottom[largest]), wanted, height)
-        x, w = _span(int(left[largest]), int(right[largest]), wanted, width)
+        y, h = _span(int(top[largest]), int(bottom[largest]), int(wanted[largest]), height)
+        x, w = _span(int(left[largest]), int(right[largest]), int(wanted[largest]), width)
         inside = pending & (top >= y) & (bottom <= y + h) & (left >= x) & (right <= x + w)
+        inside &= 2 * wanted > wanted[largest]
         pending &= ~inside
         members = np.concatenate([[False], inside])[labels]
         windows.append((Window(y, x, h, w), torch.from_numpy(members).to(mask.device)))

@@ -1,0 +1,197 @@
+"""From a composed configuration to data, method and trainer, and from a test to its results."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from lightning import LightningDataModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from omegaconf import DictConfig, OmegaConf
+
+from inpainting.callbacks import Evaluation, Pictures
+from inpainting.errors import InputError
+from inpainting.grid import picture_grid
+from inpainting.methods.base import Inpainter
+from inpainting.results import Result, as_markdown
+from inpainting.runs import Run, load_weights
+
+log = logging.getLogger(__name__)
+
+
+def build(config: DictConfig) -> Any:
+    """Instantiate with plain lists and dicts: OmegaConf's own types do not load with weights."""
+    return instantiate(config, _convert_="all")
+
+
+def build_method(model: DictConfig, config: DictConfig) -> Inpainter:
+    """The method of a model configuration, in the memory format and compilation asked for."""
+    method = build(model)
+    if config.channels_last:
+        method = method.to(memory_format=torch.channels_last)
+    if config.compile:
+        method.compile_networks()
+    return method
+
+
+def check_devices(trainer: DictConfig) -> None:
+    """Refuse accelerators and devices that this machine lacks.
+
+    Raises:
+        InputError: names the key and what to type.
+    """
+    if trainer.accelerator not in ("gpu", "cuda"):
+        return
+    found = torch.cuda.device_count()
+    if found == 0:
+        raise InputError(
+            f"trainer.accelerator={trainer.accelerator}: this machine has no GPU that torch can "
+            "use; type trainer=cpu"
+        )
+    devices = trainer.devices
+    wanted = len(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else devices
+    if isinstance(wanted, int) and wanted > found:
+        raise InputError(
+            f"trainer.devices={devices}: this machine has {found} GPU(s); "
+            f"type trainer.devices={found}"
+        )
+
+
+def build_trainer(config: DictConfig) -> Trainer:
+    """Trainer with the configured loggers and callbacks."""
+    check_devices(config.trainer)
+    if config.matmul_precision:
+        torch.set_float32_matmul_precision(config.matmul_precision)
+    callbacks = [build(c) for c in (config.callbacks or {}).values() if c is not None]
+    loggers = [build(c) for c in (config.logger or {}).values() if c is not None]
+    return instantiate(
+        config.trainer,
+        callbacks=callbacks,
+        logger=loggers or False,
+        # Without a checkpoint callback Lightning would add one of its own.
+        enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
+        _convert_="all",
+    )
+
+
+def callback(trainer: Trainer, kind: type) -> Any:
+    """The trainer's callback of a kind.
+
+    Raises:
+        InputError: it has none.
+    """
+    for one in trainer.callbacks:
+        if isinstance(one, kind):
+            return one
+    raise InputError(f"callbacks has no {kind.__name__}: type callbacks=default")
+
+
+@dataclass
+class Tested:
+    """A test's result and the pictures of it."""
+
+    result: Result
+    method: Inpainter
+    shown: dict[str, torch.Tensor]
+
+
+def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: str) -> Tested:
+    """Test a method; every number comes with the hash of the holes and pictures it was made on."""
+    evaluation = callback(trainer, Evaluation)
+    began = time.perf_counter()
+    trainer.test(method, data, verbose=False)
+    rows = evaluation.rows
+    if not len(rows.get("index", ())):
+        raise InputError("the test saw no picture: type trainer.limit_test_batches=1.0")
+    facts = {
+        "mask": str(data.mask),
+        "mask_hash": data.mask_hash("test"),
+        "eval_mask_seed": data.eval_mask_seed,
+        "image_size": data.image_size,
+        "test_seconds": round(time.perf_counter() - began, 3),
+        "test_images_per_second": evaluation.images_per_second,
+        "device": str(method.device),
+        "precision": trainer.precision,
+    }
+    files = [data.file("test", int(index)) for index in rows["index"]]
+    pictures = [one for one in trainer.callbacks if isinstance(one, Pictures)]
+    shown = dict(pictures[0].shown) if pictures else {}
+    return Tested(Result(name, evaluation.summary, rows, files, facts), method, shown)
+
+
+def other_method(name: str, config: DictConfig) -> Inpainter:
+    """A method to compare with: a run's folder, or a model of conf/model without training.
+
+    Raises:
+        InputError: there is no such run or model, or the model would need training.
+    """
+    if Path(name).is_dir():
+        run = Run.open(name, "against")
+        method = build_method(run.config.model, config)
+        load_weights(method, run.checkpoint("best", "against"), "against")
+        return method
+    typed = [text for text in HydraConfig.get().overrides.task if not text.startswith("model")]
+    try:
+        composed = hydra.compose(HydraConfig.get().job.config_name, [*typed, f"model={name}"])
+    except hydra.errors.MissingConfigException as error:
+        raise InputError(
+            f"against={name}: neither the folder of a run nor a model; "
+            "type for instance against=[mean_fill,telea,navier_stokes]"
+        ) from error
+    OmegaConf.resolve(composed.data)
+    method = build_method(composed.model, config)
+    if method.trained:
+        raise InputError(f"against={name}: this model needs training; type the folder of its run")
+    return method
+
+
+def test_against(
+    trainer: Trainer, first: Tested, data: LightningDataModule, config: DictConfig, folder: Path
+) -> list[Result]:
+    """Test the methods of `against` on the same holes; write each one's numbers, table, picture."""
+    tested = [first]
+    for name in config.against:
+        method = other_method(name, config)
+        with _elsewhere(trainer, folder / "against" / Path(name).name):
+            tested.append(test(trainer, method, data, Path(name).name))
+        if trainer.is_global_zero:
+            tested[-1].result.write(folder / "against" / Path(name).name)
+    results = [one.result for one in tested]
+    if trainer.is_global_zero:
+        (folder / "table.md").write_text(as_markdown(results))
+        if len(tested) > 1 and first.shown:
+            draw_comparison(tested).save(folder / "pictures" / "comparison.png")
+    return results
+
+
+class _elsewhere:
+    """Pictures drawn within go to another folder."""
+
+    def __init__(self, trainer: Trainer, folder: Path):
+        self.pictures = [one for one in trainer.callbacks if isinstance(one, Pictures)]
+        self.folder = folder / "pictures"
+
+    def __enter__(self) -> None:
+        self.before = [one.folder for one in self.pictures]
+        for one in self.pictures:
+            one.folder = self.folder
+
+    def __exit__(self, *_: object) -> None:
+        for one, folder in zip(self.pictures, self.before, strict=True):
+            one.folder = folder
+
+
+def draw_comparison(tested: Sequence[Tested]) -> Any:
+    """Target, masked input, then every method's completion of the same pictures."""
+    first = tested[0].shown
+    masked = torch.where(first["mask"] > 0, 1.0, first["image"])
+    rows = {"target": first["image"], "masked input": masked}
+    rows |= {one.result.method: one.shown["completion"][:, 0] for one in tested}
+    return picture_grid(rows, cell=128)
+

@@ -1,0 +1,259 @@
+"""Callbacks: measuring, pictures, the checkpoint of the last epoch, the progress display."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from torch import Tensor
+
+from inpainting.grid import picture_grid
+from inpainting.image import crop, erase, local_boxes, local_size
+from inpainting.methods.scalars import NonFiniteLossError
+from inpainting.metrics import InpaintingMetrics, summarise
+
+
+def _gathered(trainer: Trainer, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The rows of all processes, sorted by index, each index once.
+
+    A sampler for several processes repeats pictures so that all have equally many; the repeats
+    would count twice.
+    """
+    if trainer.world_size > 1:
+        parts: list[Any] = [None] * trainer.world_size
+        torch.distributed.all_gather_object(parts, rows)
+        parts = [part for part in parts if part]
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    _, first = np.unique(rows["index"], return_index=True)
+    return {name: values[first] for name, values in rows.items()}
+
+
+class _Rows:
+    """Columns of per-picture values, collected batch by batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[dict[str, Tensor]] = []
+
+    def add(self, columns: dict[str, Tensor]) -> None:
+        self.batches.append({name: values.detach() for name, values in columns.items()})
+
+    def gathered(self, trainer: Trainer) -> dict[str, np.ndarray]:
+        rows = {}
+        if self.batches:
+            rows = {
+                name: torch.cat([batch[name] for batch in self.batches]).cpu().numpy()
+                for name in self.batches[0]
+            }
+        return _gathered(trainer, rows)
+
+
+class Evaluation(Callback):
+    """Measures the completions of validation and test; owns the metrics.
+
+    Validation logs the means as `val/…` and stops a training whose validation is NaN, before it
+    is saved. A test leaves its numbers in `summary`, `rows` and `images_per_second`.
+    """
+
+    def __init__(self, metrics: InpaintingMetrics):
+        self.metrics = metrics
+        self.summary: dict[str, float] = {}
+        self.rows: dict[str, np.ndarray] = {}
+        self.images_per_second = float("nan")
+
+    def _start(self, module: LightningModule, sets: bool) -> None:
+        self._losses, self._completed = _Rows(), _Rows()
+        self._seconds, self._sets = 0.0, sets
+        if sets:
+            self.metrics.to(module.device)
+            self.metrics.reset_set()
+
+    def _measure(self, trainer: Trainer, outputs: dict[str, Any]) -> None:
+        if outputs["loss"] is not None:
+            self._losses.add({"index": outputs["index"], "loss": outputs["loss"]})
+        done = outputs["completed"]
+        if not len(done["index"]):
+            return
+        completion = done["completion"][:, 0]
+        values = self.metrics(completion, done["image"], done["mask"])
+        self._completed.add({"index": done["index"], **values})
+        if self._sets:
+            # Lightning deals the pictures out in turn: picture i belongs to process i mod n, and
+            # any other place where it turns up is a repeat.
+            keep = done["index"] % trainer.world_size == trainer.global_rank
+            self.metrics.update_set(completion, done["image"], keep)
+
+    def _finish(self, trainer: Trainer) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        rows = self._completed.gathered(trainer)
+        summary = summarise({name: values for name, values in rows.items() if name != "index"})
+        losses = self._losses.gathered(trainer) if self._losses.batches else {}
+        if losses:
+            summary["loss"] = float(losses["loss"].mean(dtype=np.float64))
+        return summary, rows
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start anew."""
+        self._start(pl_module, sets=False)
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        """Measure one batch."""
+        self._measure(trainer, outputs)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the means.
+
+        Raises:
+            NonFiniteLossError: the loss or the completions are not finite.
+        """
+        summary, _ = self._finish(trainer)
+        broken = [name for name in ("loss", "l1") if not np.isfinite(summary.get(name, 0.0))]
+        if broken:
+            raise NonFiniteLossError(
+                f"val/{broken[0]} is NaN or infinite; training stopped and the checkpoints of the "
+                "last whole epoch are untouched. Lower the learning rate and resume."
+            )
+        values = {
+            f"val/{name}": value for name, value in summary.items() if not name.startswith("n")
+        }
+        pl_module.log_dict(values, sync_dist=False, rank_zero_only=False)
+
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start anew."""
+        self._start(pl_module, sets=True)
+
+    def on_test_batch_start(self, *_: Any) -> None:
+        """Start the clock: completing is timed, measuring is not."""
+        self._began = time.perf_counter()
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        """Stop the clock and measure one batch."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+        self._seconds += time.perf_counter() - self._began
+        self._measure(trainer, outputs)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the numbers for whoever asked for the test."""
+        self.summary, self.rows = self._finish(trainer)
+        self.summary |= self.metrics.compute_set()
+        self.images_per_second = len(self.rows["index"]) / self._seconds
+
+
+class Pictures(Callback):
+    """Draws the first pictures of each validation and test, rows as in report 004.
+
+    target, masked input, prediction, completion, real local crop, completed local crop.
+
+    Args:
+        folder: where the PNG files go
+        count: pictures a grid
+        cell: side of a picture in the grid, in pixels
+        local_share: side of the local crop as a share of the picture's
+    """
+
+    def __init__(self, folder: str, count: int, cell: int, local_share: float):
+        self.folder, self.count = Path(folder), count
+        self.cell, self.local_share = cell, local_share
+        self.shown: dict[str, Tensor] = {}
+        self.path: Path | None = None
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start anew."""
+        self._parts: list[dict[str, Tensor]] = []
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        """Keep as many as the grid still lacks."""
+        missing = self.count - sum(len(part["index"]) for part in self._parts)
+        done = outputs["completed"]
+        if missing > 0 and len(done["index"]):
+            names = ("index", "image", "mask", "prediction", "completion")
+            self._parts.append({name: done[name][:missing].cpu() for name in names})
+
+    on_test_batch_end = on_validation_batch_end
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write `val_epoch_…png`."""
+        if not trainer.sanity_checking:
+            self._draw(trainer, pl_module, f"val_epoch_{trainer.current_epoch:04d}")
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write `test.png`."""
+        self._draw(trainer, pl_module, "test")
+
+    def _draw(self, trainer: Trainer, module: LightningModule, name: str) -> None:
+        if not trainer.is_global_zero or not self._parts:
+            return
+        self.shown = {
+            key: torch.cat([part[key] for part in self._parts]) for key in self._parts[0]
+        }
+        grid = picture_grid(self.rows(module), self.cell)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path = self.folder / f"{name}.png"
+        grid.save(self.path)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image("pictures", [grid])
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image(
+                    "pictures", np.asarray(grid), trainer.current_epoch, dataformats="HWC"
+                )
+
+    def rows(self, module: LightningModule) -> dict[str, Tensor]:
+        """The grid's rows by their labels."""
+        image, mask = self.shown["image"], self.shown["mask"]
+        completion = self.shown["completion"][:, 0]
+        size = local_size(*image.shape[-2:], self.local_share)
+        corners = local_boxes(mask, size)
+        return {
+            "target": image,
+            "masked input": erase(image, mask, module.fill),
+            "prediction": self.shown["prediction"][:, 0],
+            "completion": completion,
+            "real local crop": crop(image, corners, size),
+            "completed local crop": crop(completion, corners, size),
+        }
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps `last.ckpt`: the state at the end of the last whole epoch.
+
+    Written at the start too, so that at any moment a killed training can be resumed; never within
+    an epoch, so that resuming repeats the epoch from its beginning.
+    """
+
+    def __init__(self, path: str):
+        self.path = Path(path)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the untrained state, unless this training is a resumed one."""
+        if not self.path.exists():
+            trainer.save_checkpoint(self.path)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save after validation and all other callbacks."""
+        trainer.save_checkpoint(self.path)
+
+
+class Progress(RichProgressBar):
+    """Lightning's live display with the latest training losses, read without extra waiting."""
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """The logged validation means and the scalars last read."""
+        shown = {
+            name: value
+            for name, value in trainer.callback_metrics.items()
+            if name in ("val/loss", "val/psnr_hole", "val/ssim_hole")
+        }
+        return {**pl_module.scalars.latest, **{name: float(v) for name, v in shown.items()}}

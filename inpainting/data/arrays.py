@@ -1,0 +1,203 @@
+"""The prepared format: a folder of uint8 arrays that are read without decoding, and the split.
+
+    train.npy  val.npy  test.npy    (N, H, W, C) uint8, opened memory-mapped
+    train.csv  val.csv  test.csv    a line a picture: file (relative to its root), class, ...
+    manifest.json                   version, settings, counts, class names, sha256 of the arrays
+
+Readers take the columns `file` and `class` and ignore all others, so whoever writes the folder may
+add some, as the box of a hole.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inpainting.errors import InputError
+
+VERSION = 1
+SPLITS = ("train", "val", "test")
+MANIFEST = "manifest.json"
+# File names are bytes on Linux; what is no UTF-8 must survive the csv too.
+TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of one split.
+
+    Attributes:
+        images: (N, H, W, C) uint8, in memory or memory-mapped
+        files: a name a picture
+        labels: (N,) int64, or None where the data has no classes
+        attributes: (N, A) float32, or None where the data has none
+    """
+
+    images: np.ndarray
+    files: list[str]
+    labels: np.ndarray | None = None
+    attributes: np.ndarray | None = None
+
+
+def split_indices(
+    count: int, shares: Sequence[float] = (0.85, 0.10, 0.05), split_seed: int = 2020
+) -> dict[str, np.ndarray]:
+    """Divide `count` pictures into train, val and test, by chance.
+
+    The order within a split is by chance too: its first pictures are a fair sample of it.
+
+    Args:
+        count: number of pictures
+        shares: of train, val and test, which add up to 1
+        split_seed: the chance
+
+    Returns:
+        the indices of each split: disjoint, complete, none empty
+
+    Raises:
+        InputError: fewer than three pictures, or shares that are no shares.
+    """
+    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        raise InputError(
+            f"data.shares={list(shares)}: give three positive numbers with the sum 1, "
+            "as data.shares=[.85,.10,.05]"
+        )
+    if count < 3:
+        raise InputError(f"{count} pictures cannot be split into train, val and test: give 3 or more")
+    val, test = (max(1, round(share * count)) for share in shares[1:])
+    train = max(1, count - val - test)
+    val = min(val, count - train - 1)
+    order = np.random.default_rng(split_seed).permutation(count)
+    return dict(zip(SPLITS, np.split(order, [train, train + val]), strict=True))
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Path]:
+    """Where to write a prepared folder: beside it, and renamed to it when the block ends well.
+
+    An interrupted block leaves nothing that looks complete. Two writers of one folder must keep
+    each other out, by a lock.
+
+    Raises:
+        InputError: the folder exists already and is not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: delete it or give another folder")
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)  # of a writer that was killed
+    part.mkdir(parents=True)
+    try:
+        yield part
+        os.replace(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _write_header(array: Any, count: int, shape: tuple[int, ...]) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+    np.lib.format.write_array_header_1_0(array, header)
+
+
+def write_split(
+    folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[str, Any]]]
+) -> int:
+    """Write one split's array and csv, a picture at a time, without holding them in memory.
+
+    Args:
+        folder: what `writing` gave
+        split: "train", "val" or "test"
+        rows: pairs of a picture (H, W, C) uint8, all of one shape, and its line of the csv, with
+            `file`, `class` ("" for none) and whatever else is worth keeping, all with equal keys
+
+    Returns:
+        the number of pictures written
+    """
+    count, shape, table = 0, (0, 0, 0), None
+    with open(folder / f"{split}.npy", "wb") as array, open(folder / f"{split}.csv", "w", **TEXT) as lines:
+        for image, line in rows:
+            if table is None:
+                shape, table = image.shape, csv.DictWriter(lines, list(line))
+                _write_header(array, 0, shape)
+                table.writeheader()
+            assert image.shape == shape and image.dtype == np.uint8, f"{line}: {image.shape}"
+            array.write(np.ascontiguousarray(image).data)
+            table.writerow(line)
+            count += 1
+        # NumPy pads the header so that it keeps its length however long the first axis grows.
+        array.seek(0)
+        _write_header(array, count, shape)
+    return count
+
+
+def finish(folder: Path, settings: dict[str, Any], classes: Sequence[str] = ()) -> None:
+    """Write the manifest, the last file of a prepared folder.
+
+    Args:
+        folder: what `writing` gave, with all splits written
+        settings: what the arrays were made with
+        classes: the class names; a label is the index in it
+    """
+    splits = {}
+    for split in SPLITS:
+        array = np.load(folder / f"{split}.npy", mmap_mode="r")
+        with open(folder / f"{split}.npy", "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        splits[split] = {"shape": array.shape, "sha256": digest}
+    manifest = {"version": VERSION, "settings": settings, "classes": list(classes), "splits": splits}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether the folder holds the prepared format."""
+    return (folder / MANIFEST).is_file()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a prepared folder.
+
+    Raises:
+        InputError: it is missing, unreadable or of another version.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text())
+        version = manifest["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no manifest of prepared pictures: prepare them anew") from error
+    if version != VERSION:
+        raise InputError(f"{path} has version {version}, not {VERSION}: prepare the pictures anew")
+    return manifest
+
+
+def read(folder: Path, split: str) -> Pictures:
+    """Open one split of a prepared folder, memory-mapped.
+
+    Raises:
+        InputError: a file is missing, unreadable or disagrees with the manifest.
+    """
+    manifest = read_manifest(folder)
+    array, lines = folder / f"{split}.npy", folder / f"{split}.csv"
+    try:
+        shape = tuple(manifest["splits"][split]["shape"])
+        images = np.load(array, mmap_mode="r")
+        with open(lines, **TEXT) as table:
+            rows = [(row["file"], row["class"]) for row in csv.DictReader(table)]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise InputError(f"{folder} has no readable {split} split ({error}): delete it") from error
+    if images.shape != shape or images.dtype != np.uint8:
+        raise InputError(f"{array} is {images.dtype} {images.shape}, not uint8 {shape}: delete {folder}")
+    if len(rows) != len(images):
+        raise InputError(f"{lines} has {len(rows)} lines for {len(images)} pictures: delete {folder}")
+    label = {name: index for index, name in enumerate(manifest["classes"])}
+    if label and (unknown := {name for _, name in rows} - set(label)):
+        raise InputError(f"{lines} has classes the manifest lacks ({min(unknown)}): delete {folder}")
+    labels = np.array([label[name] for _, name in rows], dtype=np.int64) if label else None
+    return Pictures(images, [file for file, _ in rows], labels)

@@ -1,0 +1,242 @@
+"""The data module every data set shares: batches of pictures with holes.
+
+A data set delivers uint8 pictures; this class reads them by whole batches, converts and augments
+them on the device, and gives each one its hole: at training a fresh one, at evaluation the one
+that belongs to the picture.
+"""
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from inpainting.data.arrays import Pictures
+from inpainting.errors import InputError
+
+Batch = dict[str, Tensor]
+MaskKind = Callable[[int, int, int, torch.Generator], Tensor]
+
+TRAINING, AUGMENTED = 0, 1  # streams of chance, apart from each other
+
+
+def stream(*key: int) -> int:
+    """A 63-bit seed from a tuple of numbers; different tuples give unrelated seeds."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+
+
+class PictureDataset(Dataset):
+    """Pictures by whole batches: one indexed read, no decoding, no Python per sample."""
+
+    def __init__(self, pictures: Pictures, masks: np.ndarray | None = None):
+        self.pictures, self.masks = pictures, masks
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.pictures.images)
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """The batch of these indices; `image` (B, H, W, C) and `mask` (B, H, W) as uint8."""
+        order = np.asarray(indices)
+        batch = {
+            "image": torch.from_numpy(self.pictures.images[order]),
+            "index": torch.from_numpy(order),
+        }
+        if self.masks is not None:
+            batch["mask"] = torch.from_numpy(self.masks[order])
+        if self.pictures.labels is not None:
+            batch["label"] = torch.from_numpy(self.pictures.labels[order])
+        if self.pictures.attributes is not None:
+            batch["attributes"] = torch.from_numpy(self.pictures.attributes[order])
+        return batch
+
+
+def as_read(batch: Batch) -> Batch:
+    """Collate nothing: `__getitems__` has made the batch already."""
+    return batch
+
+
+def draw_evaluation_masks(
+    mask: MaskKind, count: int, height: int, width: int, eval_mask_seed: int
+) -> np.ndarray:
+    """The hole of each evaluation picture, from (eval_mask_seed, index) alone.
+
+    Returns:
+        (count, height, width) uint8, 255 = hole
+
+    Raises:
+        InputError: a hole leaves no known pixel.
+    """
+    masks = np.empty((count, height, width), dtype=np.uint8)
+    generator = torch.Generator()
+    for index in range(count):
+        generator.manual_seed(stream(eval_mask_seed, index))
+        drawn = mask(1, height, width, generator)
+        masks[index] = (drawn[0, 0] * 255).round().to(torch.uint8).numpy()
+    covered = (masks > 0).all(axis=(1, 2))
+    if covered.any():
+        raise InputError(
+            f"the hole of evaluation picture {int(covered.argmax())} covers all of it and leaves "
+            f"nothing to fill from: choose smaller holes ({mask})"
+        )
+    return masks
+
+
+class InpaintingDataModule(LightningDataModule):
+    """Batches {"image", "mask", "index"} and, where the data has them, "label" or "attributes".
+
+    image (B, C, H, W) float32 in [0, 1], mask (B, 1, H, W) float32 with 1 = hole, index (B,) int64
+    is the picture's place in its split, label (B,) int64, attributes (B, A) float32.
+
+    Args:
+        mask: kind of hole, see `inpainting.masks`
+        image_size: side of the square pictures, in pixels
+        channels: 1 (grey) or 3 (RGB)
+        batch_size: pictures a training step, on each device
+        eval_batch_size: pictures a batch at validation and test
+        num_workers: processes that read; 0 reads in the training process
+        seed: training's chance: order, augmentation, holes
+        split_seed: divides the pictures into training, validation and test
+        eval_mask_seed: draws the holes of validation and test
+        augment: (images, generator) -> images, on the device, at training only
+    """
+
+    def __init__(
+        self,
+        *,
+        mask: MaskKind,
+        image_size: int,
+        channels: int,
+        batch_size: int,
+        eval_batch_size: int,
+        num_workers: int,
+        seed: int,
+        split_seed: int,
+        eval_mask_seed: int,
+        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    ):
+        super().__init__()
+        self.mask, self.image_size, self.channels = mask, image_size, channels
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.num_workers, self.augment = num_workers, augment
+        self.seed, self.split_seed, self.eval_mask_seed = seed, split_seed, eval_mask_seed
+        self.datasets: dict[str, PictureDataset] = {}
+        self.generator: torch.Generator | None = None
+        self._seeded_epoch: int | None = None
+
+    @abstractmethod
+    def pictures(self, split: str) -> Pictures:
+        """The pictures of "train", "val" or "test", uint8, in memory or memory-mapped."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the splits that the stage needs and draw the holes of validation and test."""
+        splits = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+        for split in splits.get(stage, ("train", "val", "test")):
+            if split not in self.datasets:
+                self.datasets[split] = self._open(split)
+
+    def _open(self, split: str) -> PictureDataset:
+        pictures = self.pictures(split)
+        count, height, width, channels = pictures.images.shape
+        if count == 0:
+            raise InputError(f"the {split} split of this data set is empty: add pictures to it")
+        if channels != self.channels:
+            raise InputError(
+                f"the {split} pictures have {channels} channels: type data.channels={channels}"
+            )
+        if split == "train":
+            world = self.trainer.world_size if self.trainer else 1
+            if count < self.batch_size * world:
+                raise InputError(
+                    f"{count} training pictures are fewer than one batch "
+                    f"(data.batch_size={self.batch_size}, on {world} device(s)): "
+                    f"type data.batch_size={max(1, count // world)} or less"
+                )
+            self.mask(1, height, width, torch.Generator().manual_seed(0))  # does it fit at all?
+            return PictureDataset(pictures)
+        masks = draw_evaluation_masks(self.mask, count, height, width, self.eval_mask_seed)
+        return PictureDataset(pictures, masks)
+
+    def mask_hash(self, split: str = "test") -> str:
+        """Names exactly these pictures with exactly these holes; equal only if both are."""
+        dataset = self.datasets[split]
+        digest = hashlib.sha256(dataset.masks.tobytes())
+        for start in range(0, len(dataset), 1024):
+            digest.update(np.ascontiguousarray(dataset.pictures.images[start : start + 1024]).data)
+        return digest.hexdigest()[:16]
+
+    def file(self, split: str, index: int) -> str:
+        """The name of one picture."""
+        return Path(self.datasets[split].pictures.files[index]).as_posix()
+
+    def train_dataloader(self) -> DataLoader:
+        """Shuffled by (seed, epoch), the last incomplete batch dropped.
+
+        The sampler is torch's distributed one also on one device: its order depends on the seed
+        and the epoch alone, so a resumed run meets the pictures in the same order.
+        """
+        dataset = self.datasets["train"]
+        sampler = DistributedSampler(
+            dataset,
+            num_replicas=self.trainer.world_size,
+            rank=self.trainer.global_rank,
+            seed=stream(self.seed) % 2**31,
+            drop_last=True,
+        )
+        sampler.set_epoch(self.trainer.current_epoch)
+        return self._loader(dataset, self.batch_size, sampler=sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader:
+        """In order."""
+        return self._loader(self.datasets["val"], self.eval_batch_size)
+
+    def test_dataloader(self) -> DataLoader:
+        """In order."""
+        return self._loader(self.datasets["test"], self.eval_batch_size)
+
+    def _loader(self, dataset: PictureDataset, batch_size: int, **options: Any) -> DataLoader:
+        return DataLoader(
+            dataset,
+            batch_size,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=as_read,
+            # A generator of its own: opening a loader must not move training's chance.
+            generator=torch.Generator(),
+            **options,
+        )
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """On the device: uint8 to float, augmentation, holes."""
+        # (B, H, W, C) seen as (B, C, H, W) is channels_last already; float() keeps that.
+        image = batch["image"].permute(0, 3, 1, 2).float().div_(255)
+        if "mask" in batch:  # evaluation
+            mask = batch["mask"].unsqueeze(1).float().div_(255)
+        else:
+            generator = self._training_generator(image.device)
+            if self.augment is not None:
+                image = self.augment(image, generator)
+            mask = self.mask(len(image), image.shape[2], image.shape[3], generator)
+        return {**batch, "image": image, "mask": mask}
+
+    def _training_generator(self, device: torch.device) -> torch.Generator:
+        """Training's chance, started anew at each epoch from (seed, rank, epoch).
+
+        Torch's global generators start anew with it, for the noise that methods draw, so a resumed
+        run draws what an uninterrupted one does.
+        """
+        epoch, rank = self.trainer.current_epoch, self.trainer.global_rank
+        if self.generator is None or self._seeded_epoch != epoch:
+            self._seeded_epoch = epoch
+            self.generator = torch.Generator(device).manual_seed(
+                stream(self.seed, rank, epoch, AUGMENTED)
+            )
+            torch.manual_seed(stream(self.seed, rank, epoch, TRAINING))
+        return self.generator

@@ -1,0 +1,26 @@
+"""Any pictures: every file below a folder."""
+
+from inpainting.data.decoded import DecodedDataModule, Listing, file_version
+from inpainting.errors import InputError
+from inpainting.files import list_pictures
+
+
+class FolderDataModule(DecodedDataModule):
+    """Every picture below `root`, at any depth; its class is its first folder below `root`."""
+
+    def listing(self) -> Listing:
+        """The picture files, sorted.
+
+        Raises:
+            InputError: there are none.
+        """
+        paths = list_pictures(self.root)
+        if not paths:
+            raise InputError(f"{self.root} has no picture in it: type data.root=PATH")
+        relative = [path.relative_to(self.root) for path in paths]
+        return Listing(
+            root=self.root,
+            files=[path.as_posix() for path in relative],
+            classes=[path.parts[0] if len(path.parts) > 1 else "" for path in relative],
+            versions=[file_version(path) for path in paths],
+        )

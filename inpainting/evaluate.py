@@ -1,0 +1,39 @@
+"""Measure a run on any data and any kind of hole, beside the classical fills.
+
+    python -m inpainting.evaluate run=outputs/glcic/2026-01-31_12-00-00 mask=medium
+    python -m inpainting.evaluate run=… data=folder data.root=PATH against=[mean_fill,telea]
+    python -m inpainting.evaluate model=telea data=photos
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from inpainting import CONF
+from inpainting.errors import exits_with_one_sentence
+from inpainting.runs import claimed, evaluation_arguments
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
+@exits_with_one_sentence
+def run(config: DictConfig) -> None:
+    """One evaluation into a folder of its own."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    with claimed(folder, resume=False):
+        from inpainting.measuring import evaluate  # torch and Lightning: not for --help
+
+        evaluate(config, folder)
+
+
+@exits_with_one_sentence
+def main() -> None:
+    """Compose the configuration from the run's and the typed overrides, and measure."""
+    sys.argv[1:] = evaluation_arguments(sys.argv[1:])
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Reconstruction and adversarial losses."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean squared error of each picture, over all of it or over a region.
+
+    Args:
+        prediction: (B, C, H, W)
+        target: (B, C, H, W)
+        weight: (B, 1, H, W), the region, soft or hard (for instance the mask); None is everywhere
+
+    Returns:
+        (B,); 0 for a picture whose region is empty
+    """
+    error = (prediction.float() - target.float()).square()
+    if weight is None:
+        return error.mean(dim=(1, 2, 3))
+    total = (error * weight).sum(dim=(1, 2, 3))
+    return total / (weight.sum(dim=(1, 2, 3)) * error.shape[1]).clamp(min=1e-8)
+
+
+def adversarial(logits: Tensor, real: bool) -> Tensor:
+    """Binary cross-entropy of logits against "all real" or "all fake" (arXiv 1406.2661, eq. 1).
+
+    Returns:
+        scalar; ln 2 = 0.693 for a discriminator that cannot tell
+    """
+    logits = logits.float()
+    target = torch.ones_like(logits) if real else torch.zeros_like(logits)
+    return F.binary_cross_entropy_with_logits(logits, target)

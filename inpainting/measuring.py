@@ -1,0 +1,61 @@
+"""A whole evaluation: a run, or a model without training, tested elsewhere than it was trained."""
+
+import time
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from lightning import seed_everything
+from omegaconf import DictConfig
+
+from inpainting import assembly
+from inpainting.errors import InputError
+from inpainting.methods.base import Inpainter
+from inpainting.results import announce
+from inpainting.runs import Run, load_weights, write_config
+
+
+def run_method(config: DictConfig) -> tuple[Inpainter, str]:
+    """The method of `run`, with its weights and what was typed for `model.…`, and its name.
+
+    Without a run, the composed model.
+
+    Raises:
+        InputError: neither a run nor a model that needs no training.
+    """
+    if config.run is None:
+        method = assembly.build_method(config.model, config)
+        if method.trained:
+            raise InputError(
+                f"model={config.name} needs training: type run=FOLDER, the folder of its run"
+            )
+        return method, config.name
+    run = Run.open(config.run)
+    typed = [text for text in HydraConfig.get().overrides.task if text.startswith("model.")]
+    typed = [text for text in typed if text not in run.overrides]
+    method = assembly.build_method(run.model_config(typed), config)
+    load_weights(method, run.checkpoint(config.checkpoint), "run")
+    return method, str(run.config.name)
+
+
+def evaluate(config: DictConfig, folder: Path) -> None:
+    """Test as configured, into `folder`."""
+    began = time.perf_counter()
+    seed_everything(config.seed, workers=True, verbose=False)
+    method, name = run_method(config)
+    data = assembly.build(config.data)
+    if data.channels != method.channels:
+        raise InputError(
+            f"the run fills pictures of {method.channels} channel(s), data.channels is "
+            f"{data.channels}: type data.channels={method.channels}"
+        )
+    trainer = assembly.build_trainer(config)
+    if trainer.is_global_zero:
+        write_config(config, folder)
+    tested = assembly.test(trainer, method, data, name)
+    tested.result.facts |= {"run": config.run, "seed": config.seed}
+    tested.result.facts["wall_seconds"] = round(time.perf_counter() - began, 1)
+    if trainer.is_global_zero:
+        tested.result.write(folder)
+    results = assembly.test_against(trainer, tested, data, config, folder)
+    if trainer.is_global_zero:
+        announce(results, folder)

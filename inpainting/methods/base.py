@@ -1,0 +1,274 @@
+"""The inpainter: what every method is to the rest of the framework.
+
+A method writes `predict` and, if it trains, `training_step` and `configure_optimizers`. The base
+class erases before `predict` and composites after it, so that no method can look inside a hole,
+fits pictures of any size to the network, and evaluates.
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from inpainting.image import (
+    Fill,
+    composite,
+    erase,
+    hole_windows,
+    pad_to_multiple,
+    resize,
+    unpad,
+)
+from inpainting.methods.scalars import TrainingScalars
+
+Batch = dict[str, Tensor]
+
+WINDOWS_AT_ONCE = 64  # bounds the memory that a large picture with many holes takes
+
+
+class Inpainter(LightningModule):
+    """Fills holes.
+
+    Args:
+        channels: image channels
+        fill: what erased pixels are replaced by: a number, a colour or "mean"
+        fixed_size: the side of the only pictures the network is given. Larger and smaller ones
+            are filled by a window around each hole, shrunk or enlarged to this side. None: the
+            network takes any multiple of `size_multiple`; other sizes are padded.
+        val_completions: validation completes the pictures with an index below this; None is all
+        num_completions: completions of each picture at validation and test
+    """
+
+    trained = True  # False: there is nothing to fit
+    size_multiple = 1
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        fill: Fill = 0.0,
+        fixed_size: int | None = None,
+        val_completions: int | None = None,
+        num_completions: int = 1,
+    ):
+        super().__init__()
+        self.channels, self.fill, self.fixed_size = channels, fill, fixed_size
+        self.val_completions, self.num_completions = val_completions, num_completions
+        self.scalars = TrainingScalars()
+
+    @abstractmethod
+    def predict(
+        self,
+        masked_image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Predict the whole picture.
+
+        Args:
+            masked_image: (B, C, H, W) in [0, 1], erased where mask > 0
+            mask: (B, 1, H, W) in [0, 1], 1 = hole
+            attributes: (B, A), what the completion should show, where the method knows them
+            generator: all chance comes from it; None is torch's own
+
+        Returns:
+            (B, C, H, W) in [0, 1]
+        """
+
+    def evaluation_loss(self, batch: Batch, generator: torch.Generator) -> Tensor | None:
+        """The loss that validation reports, for each picture (B,); None where there is none."""
+        return None
+
+    @torch.no_grad()
+    def complete(
+        self,
+        image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        num_completions: int = 1,
+    ) -> Tensor:
+        """Fill the holes of pictures of any size.
+
+        Args:
+            image: (B, C, H, W) in [0, 1]; what lies under the hole is never looked at
+            mask: (B, 1, H, W) in [0, 1], 1 = hole; values between blend in proportion
+            attributes: (B, A) or None
+            generator: on the image's device
+            num_completions: k
+
+        Returns:
+            (B, k, C, H, W); equal to `image` wherever mask = 0
+        """
+        prediction = self._predict_any_size(image, mask, attributes, generator, num_completions)
+        return composite(prediction, image.unsqueeze(1), mask.unsqueeze(1))
+
+    def _predict_any_size(
+        self,
+        image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None,
+        generator: torch.Generator | None,
+        num_completions: int,
+    ) -> Tensor:
+        """(B, k, C, H, W), not yet composited."""
+        batch, channels, height, width = image.shape
+        if channels != self.channels or mask.shape != (batch, 1, height, width):
+            raise ValueError(
+                f"image {tuple(image.shape)} and mask {tuple(mask.shape)}: this method takes "
+                f"(B, {self.channels}, H, W) and (B, 1, H, W)"
+            )
+        masked_image = erase(image, mask, self.fill)
+        if self.fixed_size in (None, height) and self.fixed_size in (None, width):
+            inputs = [
+                None if x is None else x.repeat_interleave(num_completions, 0)
+                for x in (masked_image, mask, attributes)
+            ]
+            prediction = self._predict_padded(*inputs, generator)
+        else:
+            prediction = torch.cat(
+                [
+                    self._predict_windows(
+                        masked_image[i : i + 1],
+                        mask[i : i + 1],
+                        None if attributes is None else attributes[i : i + 1],
+                        generator,
+                        num_completions,
+                    )
+                    for i in range(batch)
+                ]
+            )
+        return prediction.float().unflatten(0, (batch, num_completions))
+
+    def _predict_padded(
+        self,
+        masked_image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        height, width = mask.shape[-2:]
+        masked_image = pad_to_multiple(masked_image, self.size_multiple)
+        mask = pad_to_multiple(mask, self.size_multiple)
+        return unpad(self.predict(masked_image, mask, attributes, generator), height, width)
+
+    def _predict_windows(
+        self,
+        masked_image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None,
+        generator: torch.Generator | None,
+        num_completions: int,
+    ) -> Tensor:
+        """One picture (1, C, H, W), through a window of `fixed_size` around each hole."""
+        side = self.fixed_size
+        prediction = masked_image.repeat_interleave(num_completions, 0)
+        windows = hole_windows(mask[0], side)
+        for start in range(0, len(windows), WINDOWS_AT_ONCE):
+            part = windows[start : start + WINDOWS_AT_ONCE]
+            images, masks = [], []
+            for (top, left, height, width), _ in part:
+                window = (..., slice(top, top + height), slice(left, left + width))
+                images.append(resize(masked_image[window], side, side))
+                small = resize(mask[window], side, side)
+                # Shrinking spreads the erased pixels: whatever they touch is hole.
+                masks.append(small if (height, width) == (side, side) else (small > 0).float())
+            small_mask = torch.cat(masks)
+            small_image = erase(torch.cat(images), small_mask, self.fill)
+            inputs = [x.repeat_interleave(num_completions, 0) for x in (small_image, small_mask)]
+            wanted = None if attributes is None else attributes.expand(len(inputs[0]), -1)
+            filled = self._predict_padded(*inputs, wanted, generator).float()
+            for ((top, left, height, width), members), one in zip(
+                part, filled.split(num_completions), strict=True
+            ):
+                window = (..., slice(top, top + height), slice(left, left + width))
+                large = resize(one, height, width)
+                prediction[window] = torch.where(members[window], large, prediction[window])
+        return prediction
+
+    def _evaluate(self, batch: Batch, completions: int | None) -> dict[str, Any]:
+        """What callbacks measure and draw; the loss on everything, completions on a subset.
+
+        Returns:
+            "index" (B,), "loss" (B,) or None, and of the completed subset "completed": a batch
+            with "prediction" and "completion" (B', k, C, H, W) beside its image, mask and index
+        """
+        # Evaluation has its own chance: it must not move training's, and must repeat.
+        generator = torch.Generator(self.device).manual_seed(0)
+        loss = self.evaluation_loss(batch, generator)
+        if completions is not None:
+            keep = batch["index"] < completions
+            part = {name: value[keep] for name, value in batch.items()}
+        else:
+            part = dict(batch)
+        if len(part["index"]):
+            prediction = self._predict_any_size(
+                part["image"], part["mask"], part.get("attributes"), generator, self.num_completions
+            )
+            part["prediction"] = prediction
+            part["completion"] = composite(
+                prediction, part["image"].unsqueeze(1), part["mask"].unsqueeze(1)
+            )
+        return {"index": batch["index"], "loss": loss, "completed": part}
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """See `_evaluate`."""
+        return self._evaluate(batch, self.val_completions)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """See `_evaluate`."""
+        return self._evaluate(batch, None)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Complete a batch of any size: (B, k, C, H, W)."""
+        return self.complete(
+            batch["image"],
+            batch["mask"],
+            batch.get("attributes"),
+            torch.Generator(self.device).manual_seed(batch_idx),
+            self.num_completions,
+        )
+
+    def compile_networks(self) -> None:
+        """Compile in place; parameter names stay, so checkpoints fit uncompiled runs as well."""
+        for network in self.children():
+            network.compile()
+
+    @property
+    def batches_seen(self) -> int:
+        """Training batches before the present one, over all epochs; survives a resume.
+
+        Not `global_step`, which counts optimiser steps: two in a joint phase.
+        """
+        return self.trainer.fit_loop.epoch_loop.total_batch_idx
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, for schedules."""
+        total = self.trainer.num_training_batches * (self.trainer.max_epochs or 0)
+        return min(1.0, self.batches_seen / total) if total > 0 else 0.0
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Read and log the scalars every `trainer.log_every_n_steps` batches."""
+        seen = self.batches_seen + 1
+        if seen % self.trainer.log_every_n_steps == 0:
+            self._read_scalars(seen)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Nothing is saved after a loss that was not finite."""
+        self._read_scalars(self.batches_seen + 1)
+
+    def _read_scalars(self, step: int) -> None:
+        values = self.scalars.read(self.trainer.strategy.reduce)
+        if values:
+            self.scalars_read(values)
+            logged = {f"train/{name}": value for name, value in values.items()}
+            logged["epoch"] = self.trainer.current_epoch
+            for logger in self.trainer.loggers:
+                logger.log_metrics(logged, step=step)
+
+    def scalars_read(self, values: dict[str, float]) -> None:
+        """Called with the means since the last reading, equal on all processes."""

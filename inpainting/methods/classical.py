@@ -1,0 +1,66 @@
+"""The floor every method must clear: fills that need no training."""
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from inpainting.image import known_mean
+from inpainting.methods.base import Inpainter
+
+ALGORITHMS = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
+
+
+class MeanFill(Inpainter):
+    """Every hole gets the mean colour of its picture's known pixels."""
+
+    trained = False
+
+    def predict(
+        self,
+        masked_image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        return known_mean(masked_image, mask).expand_as(masked_image)
+
+
+class OpenCVFill(Inpainter):
+    """OpenCV's classical inpainting of 8-bit pictures, one picture after another on the CPU.
+
+    Args:
+        algorithm: "telea" (fast marching, A. Telea 2004) or "navier_stokes" (M. Bertalmio et
+            al. 2001)
+        radius: pixels around a pixel that its colour is taken from
+        options: see `Inpainter`
+    """
+
+    trained = False
+
+    def __init__(self, algorithm: str, radius: float = 3.0, **options):
+        super().__init__(**options)
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"algorithm={algorithm!r}: choose one of {', '.join(ALGORITHMS)}")
+        self.algorithm, self.radius = algorithm, radius
+
+    def predict(
+        self,
+        masked_image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        pictures = (masked_image * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        holes = (mask[:, 0] > 0).to(torch.uint8).cpu().numpy()
+        filled = np.stack([self._fill(*pair) for pair in zip(pictures, holes, strict=True)])
+        tensor = torch.from_numpy(filled).to(masked_image.device)
+        return tensor.permute(0, 3, 1, 2).float() / 255
+
+    def _fill(self, picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        """(H, W, C) uint8; OpenCV takes 1 or 3 channels."""
+        picture = np.ascontiguousarray(picture)
+        filled = cv2.inpaint(picture, hole, self.radius, ALGORITHMS[self.algorithm])
+        return filled.reshape(picture.shape)

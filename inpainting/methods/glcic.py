@@ -1,0 +1,278 @@
+"""GLCIC, globally and locally consistent image completion, in three phases (report 004).
+
+Iizuka, Simo-Serra, Ishikawa 2017, "Globally and Locally Consistent Image Completion", ACM
+Transactions on Graphics 36(4), section 3; the phases inside every epoch are the report's.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from inpainting.image import composite, crop, erase, local_boxes, local_size
+from inpainting.losses import adversarial, squared_error
+from inpainting.methods.base import Batch, Inpainter
+from inpainting.nn.glcic import CompletionNetwork, ContextDiscriminator
+
+COMPLETION, DISCRIMINATION, JOINT = 0, 1, 2
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Gradients pass through the network, none is left in it."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
+
+
+def default_generator(device: torch.device) -> torch.Generator:
+    """Torch's own generator of a device."""
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.default_generator
+
+
+class GLCIC(Inpainter):
+    """A completion network, trained alone, then against a global and a local discriminator.
+
+    The three phases, with C the completion network, D the discriminator, x the picture, m the
+    mask and c the picture that D sees as fake:
+
+    - completion: C minimises MSE(C(x, m), x)
+    - discrimination: D minimises BCE(D(x), 1) + BCE(D(c), 0)
+    - joint: D as before, and C minimises mse_weight * MSE + adversarial_weight * BCE(D(c), 1)
+
+    Departures from the paper: the discriminator judges real and fake pictures in one batch (their
+    batch statistics are then the same), the real local crop is the fake's own box (as in the
+    report), and the joint weights are free (the paper: 1 and 0.0004).
+
+    Args:
+        image_size: side of the training pictures, in pixels
+        width: channels of the first layers, 64 in paper and report
+        mask_channel: give the mask to C as one more channel. The report's C sees only a black
+            patch; with the mask any kind of hole, and black things, are clear
+        dilations: see `CompletionNetwork`
+        bottleneck_convs: see `CompletionNetwork`
+        head: see `ContextDiscriminator`
+        local_share: side of the local crop as a share of the picture's
+        phases: shares of completion, discrimination and joint phase; they sum to 1
+        phase_schedule: "epoch" runs the phases in every epoch (report), "training" once over the
+            whole training (paper)
+        mse_region: "image" (report) or "hole" (paper)
+        mse_weight: of the MSE in the joint loss
+        adversarial_weight: of the adversarial term in the joint loss
+        discriminator_input: "composite" (known pixels pasted in) or "raw" (C's output; report)
+        phase_stop: ends a phase early when its loss (MSE, D, D), read every
+            `trainer.log_every_n_steps` batches, falls below this; None never does. The batches it
+            had left go to the phase after it, those of the joint phase to the completion phase
+        optimizer_completion: of C in the completion phase
+        optimizer_discriminator: of D
+        optimizer_joint: of C in the joint phase; None goes on with the completion optimiser
+        lr_schedule: factor of all three rates, from the progress of the training
+        options: see `Inpainter`
+
+    Raises:
+        ValueError: phases that do not sum to 1, or an unknown choice.
+    """
+
+    size_multiple = CompletionNetwork.size_multiple
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        width: int,
+        mask_channel: bool,
+        dilations: Sequence[int],
+        bottleneck_convs: int,
+        head: str,
+        local_share: float,
+        phases: Sequence[float],
+        phase_schedule: str,
+        mse_region: str,
+        mse_weight: float,
+        adversarial_weight: float,
+        discriminator_input: str,
+        phase_stop: Sequence[float | None],
+        optimizer_completion: Callable[[Any], Optimizer],
+        optimizer_discriminator: Callable[[Any], Optimizer],
+        optimizer_joint: Callable[[Any], Optimizer] | None,
+        lr_schedule: Callable[[float], float],
+        **options: Any,
+    ):
+        super().__init__(**options)
+        self.automatic_optimization = False
+        self._check(phases, phase_stop)
+        for key, value, choices in (
+            ("phase_schedule", phase_schedule, ("epoch", "training")),
+            ("mse_region", mse_region, ("image", "hole")),
+            ("discriminator_input", discriminator_input, ("composite", "raw")),
+        ):
+            if value not in choices:
+                raise ValueError(f"model.{key}={value}: type {' or '.join(choices)}")
+        self.mask_channel = mask_channel
+        self.local_size = local_size(image_size, image_size, local_share)
+        self.phases, self.phase_schedule, self.phase_stop = phases, phase_schedule, phase_stop
+        self.mse_region, self.discriminator_input = mse_region, discriminator_input
+        self.mse_weight, self.adversarial_weight = mse_weight, adversarial_weight
+        self.make_optimizers = (optimizer_completion, optimizer_discriminator, optimizer_joint)
+        self.lr_schedule = lr_schedule
+        self.phase_ends: list[int] = []
+        self.phase = COMPLETION
+        self.generator = CompletionNetwork(
+            self.channels + mask_channel, self.channels, width, dilations, bottleneck_convs
+        )
+        self.discriminator = ContextDiscriminator(
+            self.channels, image_size, self.local_size[0], width, head
+        )
+
+    @staticmethod
+    def _check(phases: Sequence[float], phase_stop: Sequence[float | None]) -> None:
+        if len(phases) != 3 or min(phases) < 0 or abs(sum(phases) - 1) > 1e-6:
+            raise ValueError(f"model.phases={list(phases)}: give three shares that sum to 1")
+        if len(phase_stop) != 3:
+            raise ValueError(f"model.phase_stop={list(phase_stop)}: give three numbers or null")
+
+    def forward(self, masked_image: Tensor, mask: Tensor) -> Tensor:
+        """The completion network on an erased picture: (B, C, H, W) in [0, 1]."""
+        return self.generator(
+            torch.cat([masked_image, mask], 1) if self.mask_channel else masked_image
+        )
+
+    def predict(
+        self,
+        masked_image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """(B, C, H, W) to the same shape; deterministic."""
+        return self(masked_image, mask)
+
+    def reconstruction(self, prediction: Tensor, batch: Batch) -> Tensor:
+        """MSE over the image or the hole, (B,)."""
+        region = batch["mask"] if self.mse_region == "hole" else None
+        return squared_error(prediction, batch["image"], region)
+
+    def evaluation_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The MSE of the completion phase."""
+        masked_image = erase(batch["image"], batch["mask"], self.fill)
+        return self.reconstruction(self(masked_image, batch["mask"]), batch)
+
+    def judge(self, image: Tensor, fake: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The discriminator's logits for real and fake pictures, (B,) each."""
+        corners = local_boxes(mask, self.local_size, default_generator(mask.device))
+        both = torch.cat([image, fake])
+        local = crop(both, corners.repeat(2, 1), self.local_size)
+        real_logits, fake_logits = self.discriminator(both, local).chunk(2)
+        return real_logits, fake_logits
+
+    def fake(self, prediction: Tensor, batch: Batch) -> Tensor:
+        """What the discriminator sees of a prediction."""
+        if self.discriminator_input == "raw":
+            return prediction
+        return composite(prediction, batch["image"], batch["mask"])
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """One batch in the phase that its place in the epoch, or in the training, asks for."""
+        completion, discriminator, joint = self._optimizers()
+        self._set_rates()
+        self.phase = self._phase(batch_idx)
+        masked_image = erase(batch["image"], batch["mask"], self.fill)
+        if self.phase == COMPLETION:
+            loss = self.reconstruction(self(masked_image, batch["mask"]), batch).mean()
+            self._step(completion, loss)
+            self.scalars.add(loss_completion=loss)
+            return
+        with torch.set_grad_enabled(self.phase == JOINT):
+            prediction = self(masked_image, batch["mask"])
+            fake = self.fake(prediction, batch)
+        self._discriminator_step(discriminator, batch, fake.detach())
+        if self.phase == JOINT:
+            self._joint_step(joint, batch, prediction, fake)
+
+    def _discriminator_step(self, optimizer: Optimizer, batch: Batch, fake: Tensor) -> None:
+        real_logits, fake_logits = self.judge(batch["image"], fake, batch["mask"])
+        loss = (adversarial(real_logits, True) + adversarial(fake_logits, False)) / 2
+        self._step(optimizer, loss)
+        self.scalars.add(loss_d=loss)
+
+    def _joint_step(
+        self, optimizer: Optimizer, batch: Batch, prediction: Tensor, fake: Tensor
+    ) -> None:
+        mse = self.reconstruction(prediction, batch).mean()
+        with frozen(self.discriminator):
+            _, fake_logits = self.judge(batch["image"], fake, batch["mask"])
+            fooling = adversarial(fake_logits, True)
+            loss = self.mse_weight * mse + self.adversarial_weight * fooling
+            self._step(optimizer, loss)
+        self.scalars.add(loss_g=loss, loss_g_mse=mse, loss_g_adversarial=fooling)
+
+    def _step(self, optimizer: Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+
+    def _phase(self, batch_idx: int) -> int:
+        """The phase of this batch; a phase that ended early leaves its batches to the next."""
+        inside_epoch = self.phase_schedule == "epoch"
+        total = self.trainer.num_training_batches * (
+            1 if inside_epoch else self.trainer.max_epochs
+        )
+        position = batch_idx if inside_epoch else self.batches_seen
+        if position == 0 or not self.phase_ends:
+            first, second, _ = self.phases
+            self.phase_ends = [round(first * total), round((first + second) * total), total]
+        for phase, end in enumerate(self.phase_ends):
+            if position < end:
+                return phase
+        return COMPLETION
+
+    def scalars_read(self, values: dict[str, float]) -> None:
+        """End the present phase where its loss has fallen below `phase_stop`."""
+        limit = self.phase_stop[self.phase]
+        loss = values.get("loss_completion" if self.phase == COMPLETION else "loss_d")
+        if limit is None or loss is None or loss >= limit or not self.phase_ends:
+            return
+        inside_epoch = self.phase_schedule == "epoch"
+        seen = self.batches_seen + 1
+        position = seen % self.trainer.num_training_batches if inside_epoch else seen
+        self.phase_ends[self.phase] = min(self.phase_ends[self.phase], position)
+
+    def _optimizers(self) -> tuple[Optimizer, Optimizer, Optimizer]:
+        optimizers = self.optimizers()
+        return optimizers[0], optimizers[1], optimizers[-1 if len(optimizers) == 3 else 0]
+
+    def _set_rates(self) -> None:
+        factor = self.lr_schedule(self.progress)
+        for optimizer in self.optimizers():
+            for group in optimizer.param_groups:
+                group["lr"] = factor * group["initial_lr"]
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Completion, discriminator and, if it has its own, joint optimiser."""
+        completion, discriminator, joint = self.make_optimizers
+        optimizers = [
+            completion(self.generator.parameters()),
+            discriminator(self.discriminator.parameters()),
+        ]
+        if joint is not None:
+            optimizers.append(joint(self.generator.parameters()))
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
+        return optimizers
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep where the phases of a training-long schedule end."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["phase_ends"] = list(self.phase_ends)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See `on_save_checkpoint`; the present phase follows from the batches seen."""
+        self.phase_ends = list(checkpoint.get("phase_ends", []))

@@ -1,0 +1,166 @@
+"""The networks of GLCIC: Globally and Locally Consistent Image Completion (Iizuka et al. 2017).
+
+Sizes and counts are those of report 004, which trains the paper's structure at 64 px with 28 px
+local crops: 4,889,347 + 29,332,993 parameters. Every block is convolution, ReLU, batch norm, in
+this order. Departures from the paper: two plain convolutions fewer after the dilated ones.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+HEADS = ("flatten", "later", "later_pool")
+
+
+def _block(convolution: nn.Module, channels: int) -> list[nn.Module]:
+    return [convolution, nn.ReLU(inplace=True), nn.BatchNorm2d(channels)]
+
+
+def _conv(i: int, o: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
+    padding = dilation * (kernel - 1) // 2
+    return _block(nn.Conv2d(i, o, kernel, stride, padding, dilation), o)
+
+
+def _deconv(i: int, o: int) -> list[nn.Module]:
+    return _block(nn.ConvTranspose2d(i, o, 4, 2, 1), o)
+
+
+class CompletionNetwork(nn.Module):
+    """Fully convolutional encoder, dilated bottleneck and decoder (paper, table 1).
+
+    Args:
+        in_channels: image channels, plus 1 where the mask comes with it
+        out_channels: image channels
+        width: channels of the first layer (64 in paper and report)
+        dilations: one dilated layer for each; the report's "bottleneck"
+        bottleneck_convs: plain layers at a quarter of the resolution before the dilated ones
+            (2 in the report's 34-million structure, 1 in its authors' later code)
+    """
+
+    size_multiple = 4  # two layers of stride 2
+
+    def __init__(
+        self,
+        in_channels: int = 4,
+        out_channels: int = 3,
+        width: int = 64,
+        dilations: Sequence[int] = (2, 4, 8, 16),
+        bottleneck_convs: int = 2,
+    ):
+        super().__init__()
+        w = width
+        bottleneck = [_conv(4 * w, 4 * w) for _ in range(bottleneck_convs)]
+        bottleneck += [_conv(4 * w, 4 * w, dilation=d) for d in dilations]
+        self.layers = nn.Sequential(
+            *_conv(in_channels, w, kernel=5),
+            *_conv(w, 2 * w, stride=2),
+            *_conv(2 * w, 2 * w),
+            *_conv(2 * w, 4 * w, stride=2),
+            *(layer for block in bottleneck for layer in block),
+            *_deconv(4 * w, 2 * w),
+            *_conv(2 * w, 2 * w),
+            *_deconv(2 * w, w),
+            *_conv(w, w // 2),
+            nn.Conv2d(w // 2, out_channels, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) to (B, out_channels, H, W) in [0, 1]; H, W multiples of 4."""
+        # in float32: bf16 has too few levels near 1 for a picture
+        return torch.sigmoid(self.layers(x).float())
+
+
+def _branch(channels: Sequence[int], image_channels: int, size: int) -> tuple[nn.Sequential, int]:
+    """Stride-2 blocks, the last one without batch norm, flattened; and the number of features."""
+    layers: list[nn.Module] = []
+    before = image_channels
+    for after in channels:
+        layers += _conv(before, after, kernel=5, stride=2)
+        before, size = after, -(-size // 2)
+    return nn.Sequential(*layers[:-1], nn.Flatten()), before * size * size
+
+
+def _later_branch(
+    channels: Sequence[int], last: nn.Conv2d, image_channels: int, size: int, pool: bool
+) -> nn.Sequential:
+    """A branch of the authors' later code, with its flattened or its pooled head."""
+    layers: list[nn.Module] = []
+    before = image_channels
+    for after in channels:
+        layers += _conv(before, after, kernel=5, stride=2)
+        before, size = after, -(-size // 2)
+    layers.append(last)
+    size = -(-size // last.stride[0])
+    features, hidden = last.out_channels, last.out_channels // 2
+    if pool:
+        head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(features, hidden)]
+    else:
+        head = [
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Linear(features * size * size, features),
+            nn.Linear(features, hidden),
+        ]
+    return nn.Sequential(*layers, *head)
+
+
+class ContextDiscriminator(nn.Module):
+    """Global and local branch, fused into one logit (paper, tables 2 and 3; section 3.3).
+
+    Args:
+        channels: image channels
+        image_size: side of the global input, in pixels
+        local_size: side of the local input, in pixels
+        width: channels of the first layer (64 in paper and report)
+        head: "flatten" is the paper's and the report's 34-million structure: flatten and a layer of
+            1,024. "later" and "later_pool" are the structure of the report's table rows on
+            pooling (its authors' code of December 2020), where the global map is still 2x2 at
+            64 px, so that flattening and global average pooling differ.
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        image_size: int = 64,
+        local_size: int = 28,
+        width: int = 64,
+        head: str = "flatten",
+    ):
+        super().__init__()
+        w = width
+        steps = (w, 2 * w, 4 * w, 8 * w, 8 * w)
+        if head == "flatten":
+            global_layers, global_features = _branch((*steps, 8 * w), channels, image_size)
+            local_layers, local_features = _branch(steps, channels, local_size)
+            self.global_branch = nn.Sequential(
+                *global_layers, nn.Linear(global_features, 16 * w), nn.ReLU(inplace=True)
+            )
+            self.local_branch = nn.Sequential(
+                *local_layers, nn.Linear(local_features, 16 * w), nn.ReLU(inplace=True)
+            )
+            self.fusion = nn.Linear(32 * w, 1)
+        elif head in HEADS:
+            pool = head == "later_pool"
+            self.global_branch = _later_branch(
+                steps, nn.Conv2d(8 * w, 8 * w, 3, 1, 1), channels, image_size, pool
+            )
+            self.local_branch = _later_branch(
+                steps[:4], nn.Conv2d(8 * w, 8 * w, 5, 2, 2), channels, local_size, pool
+            )
+            self.fusion = nn.Linear(8 * w, 1)
+        else:
+            raise ValueError(f"head={head!r}: choose one of {', '.join(HEADS)}")
+
+    def forward(self, image: Tensor, local: Tensor) -> Tensor:
+        """Judge pictures.
+
+        Args:
+            image: (B, C, image_size, image_size)
+            local: (B, C, local_size, local_size)
+
+        Returns:
+            (B,) logits; above 0 means real
+        """
+        features = [self.global_branch(image), self.local_branch(local)]
+        return self.fusion(torch.cat(features, 1)).squeeze(1)

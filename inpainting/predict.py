@@ -1,0 +1,37 @@
+"""Fill holes in photographs of any size, with masks given as files.
+
+    python -m inpainting.predict run=outputs/glcic/… input=photos/ masks=masks/ out=filled/
+    python -m inpainting.predict model=telea input=photo.jpg masks=mask.png out=filled/
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from inpainting import CONF
+from inpainting.errors import exits_with_one_sentence
+from inpainting.runs import claimed, evaluation_arguments
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="predict")
+@exits_with_one_sentence
+def run(config: DictConfig) -> None:
+    """Fill all pictures."""
+    with claimed(Path(HydraConfig.get().runtime.output_dir), resume=False):
+        from inpainting.filling import fill  # torch and Lightning: not for --help
+
+        fill(config)
+
+
+@exits_with_one_sentence
+def main() -> None:
+    """Compose the configuration from the run's and the typed overrides, and fill."""
+    sys.argv[1:] = evaluation_arguments(sys.argv[1:])
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""What a measurement leaves behind: metrics.json, per_image.csv and comparison tables."""
+
+import csv
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from inpainting.metrics import paired_difference
+from inpainting.runs import write_json
+
+PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "opencv-python", "numpy")
+COLUMNS = ("psnr_hole", "ssim_hole", "l1_hole", "psnr_local", "psnr", "ssim")
+LOWER_IS_BETTER = ("l1", "lpips", "fid", "kid", "loss")
+
+
+@dataclass
+class Result:
+    """The test of one method.
+
+    Args:
+        method: its name in tables
+        summary: means over the pictures, by metric
+        rows: one value a picture, by metric; "index" names the picture
+        files: the pictures' names, in the order of the rows
+        facts: mask hash, times and whatever else belongs beside the numbers
+    """
+
+    method: str
+    summary: dict[str, float]
+    rows: dict[str, np.ndarray]
+    files: list[str]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write metrics.json and per_image.csv."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {"method": self.method, **self.summary, **self.facts, **provenance()}
+        write_json(folder / "metrics.json", content)
+        with open(folder / "per_image.csv", "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", *self.rows])
+            columns = [column.tolist() for column in self.rows.values()]
+            writer.writerows(zip(self.files, *columns, strict=True))
+
+
+def provenance() -> dict[str, Any]:
+    """Versions, and the commit of the code where it lies in a git checkout."""
+    source = Path(__file__).parent
+    git = ["git", "-C", str(source)]
+    try:
+        commit = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        commit += "-dirty" if changed else ""
+    except (OSError, subprocess.CalledProcessError):
+        commit = None  # installed as a package: the version says it
+    versions = {name: version(name) for name in ("inpainting", *PACKAGES)}
+    return {"commit": commit, "python": platform.python_version(), "versions": versions}
+
+
+def _cell(result: Result, metric: str) -> str:
+    value = result.summary.get(metric, float("nan"))
+    return f"{value:.2f}" if metric.startswith("psnr") else f"{value:.4f}"
+
+
+def _advantage(first: Result, other: Result, metric: str) -> str:
+    """First minus other with its paired 95 % interval, on the same pictures and holes."""
+    mean, low, high = paired_difference(first.rows[metric], other.rows[metric])
+    digits = 2 if metric.startswith("psnr") else 4
+    return f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def comparison(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table of methods on the same holes; the first is compared with each.
+
+    Raises:
+        ValueError: the results were not measured on the same pictures and holes.
+    """
+    first = results[0]
+    hashes = {result.facts["mask_hash"] for result in results}
+    if len(hashes) > 1:
+        raise ValueError(f"measured on different holes or pictures: {sorted(hashes)}")
+    columns = [name for name in COLUMNS if name in first.summary]
+    columns += [name for name in ("lpips", "fid", "kid") if name in first.summary]
+    header = ["method", *columns]
+    if len(results) > 1:
+        header += [f"{first.method}'s gain in {metric}" for metric in ("psnr_hole", "ssim_hole")]
+    rows = []
+    for result in results:
+        row = [result.method, *(_cell(result, name) for name in columns)]
+        if len(results) > 1:
+            gains = ("psnr_hole", "ssim_hole")
+            row += ["" if result is first else _advantage(first, result, m) for m in gains]
+        rows.append(row)
+    return header, rows
+
+
+def as_markdown(results: Sequence[Result]) -> str:
+    """The comparison as a Markdown table, with what it was measured on."""
+    header, rows = comparison(results)
+    lines = [header, ["---"] * len(header), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{table}\n\n{caption(results[0])}\n"
+
+
+def as_rich(results: Sequence[Result]) -> Table:
+    """The comparison for the terminal."""
+    header, rows = comparison(results)
+    table = Table(caption=caption(results[0]), caption_justify="left")
+    for i, name in enumerate(header):
+        table.add_column(name.replace("_", " "), justify="left" if i == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def caption(result: Result) -> str:
+    """What the numbers are means of."""
+    summary = result.summary
+    text = f"Means over {int(summary['n'])} pictures, holes {result.facts['mask_hash']}"
+    if summary.get("n_without_hole"):
+        text += f"; {int(summary['n_without_hole'])} without a hole are left out of *_hole"
+    return text + "; brackets: paired 95 % intervals."
+
+
+def announce(results: Sequence[Result], folder: Path) -> None:
+    """Print the table and the paths of what to look at."""
+    console = Console()
+    if not console.is_terminal:  # a pipe or a log has no width of its own
+        console = Console(width=180)
+    console.print(as_rich(results))
+    for name in ("comparison.png", "test.png"):
+        path = folder / "pictures" / name
+        if path.is_file():
+            console.print(f"Picture: {path}", soft_wrap=True, highlight=False)
+            break
+    console.print(f"Folder:  {folder}", soft_wrap=True, highlight=False)

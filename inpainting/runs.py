@@ -1,0 +1,206 @@
+"""A run's folder: its configuration, overrides, checkpoints; the only place that loads them.
+
+`outputs/<name>/<stamp>/` holds `.hydra/`, `config.yaml` (resolved), `checkpoints/{best,last}.ckpt`,
+`metrics.csv`, `metrics.json`, `per_image.csv`, `pictures/` and `train.log`.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+
+from inpainting.errors import InputError
+
+if TYPE_CHECKING:
+    from lightning import LightningModule
+
+# What an evaluation elsewhere must not inherit from the run: how it was trained and where it wrote.
+TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "name", "against")
+TRAINING_KEYS += ("resume", "init_from", "run", "compile")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or interrupted run.
+
+    Raises:
+        InputError: at `open`, if the folder is not one.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: str | Path, key: str = "run") -> "Run":
+        """The run in this folder; `key` is what the user typed to name it."""
+        path = Path(folder)
+        if not path.is_dir():
+            raise InputError(f"{key}={folder}: there is no such folder; type the folder of a run")
+        if not (path / "config.yaml").is_file():
+            raise InputError(
+                f"{key}={folder}: no config.yaml in it, so it is not the folder of a run; "
+                "type one that training wrote, such as outputs/glcic/2026-01-31_12-00-00"
+            )
+        return cls(path)
+
+    @property
+    def config(self) -> DictConfig:
+        """The resolved configuration."""
+        return OmegaConf.load(self.folder / "config.yaml")
+
+    @property
+    def overrides(self) -> list[str]:
+        """What was typed to start it."""
+        return list(OmegaConf.load(self.folder / ".hydra" / "overrides.yaml"))
+
+    def checkpoint(self, name: str, key: str = "run") -> Path:
+        """Path of the checkpoint "best" or "last"."""
+        path = self.folder / "checkpoints" / f"{name}.ckpt"
+        if not path.is_file():
+            raise InputError(f"{key}={self.folder}: it has no {path.name}; train it first")
+        return path
+
+    def model_config(self, overrides: list[str]) -> DictConfig:
+        """Its model, with `model.…=` of these overrides on top."""
+        model = self.config.model
+        changes = [text.removeprefix("model.") for text in overrides if text.startswith("model.")]
+        for change in changes:
+            if OmegaConf.select(model, change.split("=")[0], default=change) == change:
+                raise InputError(f"model.{change}: the model of {self.folder} has no such key")
+        return OmegaConf.merge(model, OmegaConf.from_dotlist(changes))
+
+
+def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
+    """Load a checkpoint, tensors and plain containers only.
+
+    Raises:
+        InputError: missing or corrupt; names `key`, the file and what to do.
+    """
+    import torch
+
+    if not path.is_file():
+        raise InputError(f"{key}={path}: there is no such file; type the path of a .ckpt file")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint["state_dict"]
+    except Exception as error:
+        raise InputError(
+            f"{key}: {path} is not a readable checkpoint ({type(error).__name__}); "
+            "type another one, or train again"
+        ) from error
+    return checkpoint
+
+
+def load_weights(method: "LightningModule", path: Path, key: str) -> None:
+    """Put the weights of a checkpoint, and nothing else of it, into a method.
+
+    Raises:
+        InputError: they do not fit.
+    """
+    state = read_checkpoint(path, key)["state_dict"]
+    try:
+        method.load_state_dict(state)
+    except RuntimeError as error:
+        differences = str(error).splitlines()[1:2]
+        raise InputError(
+            f"{key}: the weights of {path} are of another network ({' '.join(differences).strip()})"
+            "; give the model settings that it was trained with"
+        ) from error
+
+
+def checkpoint_path(text: str, key: str) -> Path:
+    """A checkpoint named by its file, or by the folder of its run (then its best)."""
+    path = Path(text)
+    return Run.open(path, key).checkpoint("best", key) if path.is_dir() else path
+
+
+def quoted(key: str, value: object) -> str:
+    """An override that Hydra's grammar takes whatever characters the value has."""
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{text}"'
+
+
+def _given(arguments: list[str], key: str) -> str | None:
+    """The last value typed for a key, None for none or null."""
+    values = [text.split("=", 1)[1] for text in arguments if text.startswith(f"{key}=")]
+    value = values[-1].strip("\"'") if values else "null"
+    return None if value in ("", "null") else value
+
+
+def is_first_process() -> bool:
+    """False in the further processes that Lightning, torchrun or SLURM start for more devices."""
+    return all(os.environ.get(key, "0") == "0" for key in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
+def resume_arguments(arguments: list[str]) -> list[str]:
+    """Command line of `train resume=FOLDER`: the run's own overrides, then those typed now."""
+    folder = _given(arguments, "resume")
+    if folder is None:
+        occupied = _given(arguments, "hydra.run.dir")
+        if occupied and is_first_process() and (Path(occupied) / "config.yaml").is_file():
+            raise InputError(
+                f"hydra.run.dir={occupied} holds a run already: type resume={occupied} to go on "
+                "with it, or another folder"
+            )
+        return arguments
+    run = Run.open(folder, "resume")
+    read_checkpoint(run.checkpoint("last", "resume"), "resume")
+    kept = [text for text in run.overrides if not text.startswith("resume=")]
+    return [*kept, *arguments, quoted("hydra.run.dir", folder)]
+
+
+def evaluation_arguments(arguments: list[str]) -> list[str]:
+    """Command line of `evaluate run=FOLDER`: the run's data, mask and model, then what is typed."""
+    folder = _given(arguments, "run")
+    if folder is None:
+        return arguments
+    run = Run.open(folder)
+    kept = [
+        text for text in run.overrides if text.lstrip("+~").split("=")[0].split(".")[0].split("@")[0]
+        not in TRAINING_KEYS
+    ]
+    return [*kept, *arguments]
+
+
+@contextmanager
+def claimed(folder: Path, resume: bool) -> Iterator[None]:
+    """Hold the folder for this process alone.
+
+    Raises:
+        InputError: another run uses it, or it holds a run that is not to be resumed.
+    """
+    if not is_first_process():
+        yield
+        return
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"another run is writing to {folder}: wait for it, or type another hydra.run.dir=FOLDER"
+        ) from None
+    with lock:
+        if not resume and (folder / "config.yaml").exists():
+            raise InputError(
+                f"{folder} holds a run already: type resume={folder} to go on with it, or another "
+                "hydra.run.dir=FOLDER"
+            )
+        yield
+
+
+def write_config(config: DictConfig, folder: Path) -> None:
+    """Write the resolved configuration."""
+    resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    OmegaConf.save(resolved, folder / "config.yaml")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write indented JSON whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.replace(path)

@@ -1,0 +1,39 @@
+"""Train a method, test its best checkpoint, and leave numbers and pictures in the run's folder.
+
+    python -m inpainting.train model=glcic data=places data.root=PATH
+    python -m inpainting.train resume=outputs/glcic/2026-01-31_12-00-00
+    python -m inpainting.train model=telea data=photos        # nothing to train: tests only
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from inpainting import CONF
+from inpainting.errors import exits_with_one_sentence
+from inpainting.runs import claimed, resume_arguments
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
+@exits_with_one_sentence
+def run(config: DictConfig) -> float | None:
+    """One training; returns the best value of the monitored metric, for Hydra's sweepers."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    with claimed(folder, resume=config.resume is not None):
+        from inpainting.training import train  # torch and Lightning: not for --help
+
+        return train(config, folder)
+
+
+@exits_with_one_sentence
+def main() -> None:
+    """Compose the configuration from the command line, and train."""
+    sys.argv[1:] = resume_arguments(sys.argv[1:])
+    run()
+
+
+if __name__ == "__main__":
+    main()

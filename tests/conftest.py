@@ -1,0 +1,94 @@
+"""What tests share: real data where it is present, composed configurations, short trainings."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+from inpainting import CONF
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# A GLCIC small enough for a test, on pictures that need no download.
+NARROW = [
+    "model=glcic",
+    "data=photos",
+    "data.image_size=32",
+    "data.patches=[64,12,10]",
+    "data.batch_size=8",
+    "data.eval_batch_size=8",
+    "model.width=4",
+    "trainer=cpu",
+    "trainer.max_epochs=2",
+    "trainer.log_every_n_steps=2",
+    "trainer.num_sanity_val_steps=0",
+    "callbacks.pictures.count=4",
+    "callbacks.progress=null",
+]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Two cores run two tests; more threads each would only wait for each other."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def real_data() -> Callable[[str], Path]:
+    """The path of a real data set, or a skip that says which one is missing."""
+
+    def path(name: str) -> Path:
+        if not (DATA / name).exists():
+            pytest.skip(f"needs the real pictures of shared/data/{name}, which are not here")
+        return DATA / name
+
+    return path
+
+
+@pytest.fixture
+def composed() -> Iterator[Callable[..., DictConfig]]:
+    """Compose a configuration from overrides, as the command line would."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(CONF, version_base="1.3"):
+        yield lambda *overrides, name="train": compose(
+            name, [*overrides, "paths.run=outputs/test"], return_hydra_config=False
+        )
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Run an entry point in this process, as typed, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INPAINTING_CACHE", str(tmp_path / "cache"))
+
+    def run(name: str, *arguments: str) -> None:
+        GlobalHydra.instance().clear()
+        module = __import__(f"inpainting.{name}", fromlist=["main"])
+        monkeypatch.setattr(sys, "argv", [f"inpainting.{name}", *arguments])
+        module.main()
+
+    return run
+
+
+@pytest.fixture
+def failure(
+    command: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run an entry point that must refuse its input; returns its one sentence."""
+
+    def run(name: str, *arguments: str) -> str:
+        with pytest.raises(SystemExit) as stopped:
+            command(name, *arguments)
+        assert stopped.value.code == 2
+        lines = [
+            line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")
+        ]
+        assert len(lines) == 1
+        return lines[0]
+
+    return run

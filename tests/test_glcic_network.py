@@ -1,0 +1,50 @@
+"""The networks of GLCIC, to the parameter."""
+
+import pytest
+import torch
+
+from inpainting.nn.glcic import CompletionNetwork, ContextDiscriminator
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_parameter_counts_are_the_reports() -> None:
+    generator, discriminator = count(CompletionNetwork(3)), count(ContextDiscriminator())
+    assert (generator, discriminator) == (4_889_347, 29_332_993)
+    assert generator + discriminator == 34_222_340
+    assert count(CompletionNetwork(4)) + discriminator == 34_223_940
+    assert count(CompletionNetwork(3, dilations=(2, 4, 8))) + discriminator == 33_631_748
+
+
+def test_parameter_counts_of_the_later_structure() -> None:
+    later = CompletionNetwork(3, dilations=(1, 2, 4, 8), bottleneck_convs=1)
+    assert count(later) == 4_298_755
+    assert count(CompletionNetwork(3, dilations=(1, 2, 4), bottleneck_convs=1)) == 3_708_163
+    assert count(ContextDiscriminator(head="later")) == 25_660_929
+    assert count(ContextDiscriminator(head="later_pool")) == 24_349_185
+
+
+@pytest.mark.parametrize("dilations", [(2,), (2, 4), (2, 4, 8), (2, 4, 8, 16)])
+def test_generator_takes_any_multiple_of_four_and_returns_pictures(dilations: tuple) -> None:
+    network = CompletionNetwork(4, width=4, dilations=dilations)
+    for size in ((32, 32), (64, 48), (28, 28)):
+        out = network(torch.rand(2, 4, *size))
+        assert out.shape == (2, 3, *size)
+        assert out.min() >= 0 and out.max() <= 1
+
+
+@pytest.mark.parametrize("head", ["flatten", "later", "later_pool"])
+@pytest.mark.parametrize(("image_size", "local_size"), [(64, 28), (28, 12), (100, 44)])
+def test_discriminator_takes_any_size(head: str, image_size: int, local_size: int) -> None:
+    network = ContextDiscriminator(1, image_size, local_size, width=4, head=head)
+    logits = network(
+        torch.rand(3, 1, image_size, image_size), torch.rand(3, 1, local_size, local_size)
+    )
+    assert logits.shape == (3,)
+
+
+def test_an_unknown_head_is_refused() -> None:
+    with pytest.raises(ValueError, match="later_pool"):
+        ContextDiscriminator(head="gap")
