@@ -2,6 +2,7 @@
 
 import logging
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,10 @@ from typing import Any
 
 import hydra
 import torch
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from lightning import LightningDataModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from inpainting.callbacks import Evaluation, Pictures
 from inpainting.errors import InputError
@@ -22,7 +22,16 @@ from inpainting.methods.base import Inpainter
 from inpainting.results import Result, as_markdown
 from inpainting.runs import Run, load_weights
 
-log = logging.getLogger(__name__)
+# What Lightning says at every start is not for the user of a finished program.
+for name in ("lightning.pytorch", "lightning.fabric"):
+    logging.getLogger(name).setLevel(logging.WARNING)
+for message in (
+    "Precision bf16-mixed is not supported by the model summary",
+    ".*treespec, LeafSpec.*is deprecated",
+    "The '.*_dataloader' does not have many workers",
+    "The number of training batches .* is smaller than the logging interval",
+):
+    warnings.filterwarnings("ignore", message)
 
 
 def build(config: DictConfig) -> Any:
@@ -136,16 +145,15 @@ def other_method(name: str, config: DictConfig) -> Inpainter:
         method = build_method(run.config.model, config)
         load_weights(method, run.checkpoint("best", "against"), "against")
         return method
-    typed = [text for text in HydraConfig.get().overrides.task if not text.startswith("model")]
     try:
-        composed = hydra.compose(HydraConfig.get().job.config_name, [*typed, f"model={name}"])
+        model = hydra.compose("train", [f"model={name}"])
     except hydra.errors.MissingConfigException as error:
         raise InputError(
             f"against={name}: neither the folder of a run nor a model; "
             "type for instance against=[mean_fill,telea,navier_stokes]"
         ) from error
-    OmegaConf.resolve(composed.data)
-    method = build_method(composed.model, config)
+    model.data = config.data  # what models take from their data: channels, size
+    method = build_method(model.model, config)
     if method.trained:
         raise InputError(f"against={name}: this model needs training; type the folder of its run")
     return method

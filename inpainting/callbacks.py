@@ -250,10 +250,16 @@ class Progress(RichProgressBar):
     """Lightning's live display with the latest training losses, read without extra waiting."""
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """The logged validation means and the scalars last read."""
-        shown = {
-            name: value
-            for name, value in trainer.callback_metrics.items()
-            if name in ("val/loss", "val/psnr_hole", "val/ssim_hole")
+        """The losses last read, without their parts, and the last validation's hole metrics."""
+        losses = {
+            name.removeprefix("loss_"): value
+            for name, value in pl_module.scalars.latest.items()
+            if name.count("_") <= 1
         }
-        return {**pl_module.scalars.latest, **{name: float(v) for name, v in shown.items()}}
+        logged = trainer.callback_metrics
+        validation = {
+            name: float(logged[f"val/{name}"])
+            for name in ("psnr_hole", "ssim_hole")
+            if f"val/{name}" in logged
+        }
+        return {**losses, **validation}

@@ -6,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -139,11 +140,19 @@ def test_a_rotated_picture_stands_upright(tmp_path, orientation):
         seen = read_photo(tmp_path / "deep.png").pixels[..., channel]
         np.testing.assert_array_equal(seen, as_seen(deep[..., channel], orientation))
 
+    tifffile.imwrite(
+        tmp_path / "deep.tif", deep, photometric="rgb", extratags=[(274, "H", 1, orientation, True)]
+    )
+    np.testing.assert_array_equal(
+        read_photo(tmp_path / "deep.tif").pixels, read_photo(tmp_path / "deep.png").pixels
+    )
+
     halves = np.zeros((32, 64), np.uint8)  # a JPEG is lossy: look at a bright upper left corner
     halves[:8, :16] = 255
     Image.fromarray(halves).save(tmp_path / "a.jpg", exif=exif)
     truth = as_seen(halves, orientation)
     assert np.abs(read_photo(tmp_path / "a.jpg").pixels[..., 0].astype(int) - truth).mean() < 2
+    assert read_uint8(tmp_path / "deep.tif", 3, 4).shape == (4, 4, 3)
     small = read_uint8(tmp_path / "a.jpg", 1, 8)[..., 0]
     edge = (max(truth.shape) - 32) // 2
     square = truth[:, edge : edge + 32] if truth.shape[1] == 64 else truth[edge : edge + 32]

@@ -228,10 +228,10 @@ def test_strokes_of_a_run_do_not_depend_on_other_seeds(compose_mask):
 
 def test_mixed_draws_each_kind_as_often_as_its_weight_says():
     kinds = {"none": Nothing(), "left": Half("left"), "expand": Expand(0.5), "box": Box()}
-    mixed = Mixed(kinds, {"none": 1, "left": 2, "expand": 1, "box": 0})
+    mixed = Mixed(kinds, {"none": 1, "left": 2, "expand": 5, "box": 0})
     shares = draw(mixed, 4_000, 8, 8).mean((1, 2, 3))
     frequency = [(shares == value).float().mean().item() for value in (0, 0.5, 0.75, 0.25)]
-    assert frequency == pytest.approx([0.25, 0.5, 0.25, 0], abs=0.03)
+    assert frequency == pytest.approx([0.125, 0.25, 0.625, 0], abs=0.03)
 
 
 def test_mixed_takes_another_kind_from_the_command_line(compose_mask):

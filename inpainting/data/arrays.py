@@ -71,7 +71,9 @@ def split_indices(
             "as data.shares=[.85,.10,.05]"
         )
     if count < 3:
-        raise InputError(f"{count} pictures cannot be split into train, val and test: give 3 or more")
+        raise InputError(
+            f"{count} pictures cannot be split into train, val and test: give 3 or more"
+        )
     val, test = (max(1, round(share * count)) for share in shares[1:])
     train = max(1, count - val - test)
     val = min(val, count - train - 1)
@@ -106,9 +108,7 @@ def _write_header(array: Any, count: int, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(array, header)
 
 
-def write_split(
-    folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[str, Any]]]
-) -> int:
+def write_split(folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[str, Any]]]) -> int:
     """Write one split's array and csv, a picture at a time, without holding them in memory.
 
     Args:
@@ -121,7 +121,10 @@ def write_split(
         the number of pictures written
     """
     count, shape, table = 0, (0, 0, 0), None
-    with open(folder / f"{split}.npy", "wb") as array, open(folder / f"{split}.csv", "w", **TEXT) as lines:
+    with (
+        open(folder / f"{split}.npy", "wb") as array,
+        open(folder / f"{split}.csv", "w", **TEXT) as lines,
+    ):
         for image, line in rows:
             if table is None:
                 shape, table = image.shape, csv.DictWriter(lines, list(line))
@@ -151,7 +154,12 @@ def finish(folder: Path, settings: dict[str, Any], classes: Sequence[str] = ()) 
         with open(folder / f"{split}.npy", "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         splits[split] = {"shape": array.shape, "sha256": digest}
-    manifest = {"version": VERSION, "settings": settings, "classes": list(classes), "splits": splits}
+    manifest = {
+        "version": VERSION,
+        "settings": settings,
+        "classes": list(classes),
+        "splits": splits,
+    }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
@@ -171,7 +179,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text())
         version = manifest["version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no manifest of prepared pictures: prepare them anew") from error
+        raise InputError(
+            f"{path} is no manifest of prepared pictures: prepare them anew"
+        ) from error
     if version != VERSION:
         raise InputError(f"{path} has version {version}, not {VERSION}: prepare the pictures anew")
     return manifest
@@ -193,11 +203,17 @@ def read(folder: Path, split: str) -> Pictures:
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise InputError(f"{folder} has no readable {split} split ({error}): delete it") from error
     if images.shape != shape or images.dtype != np.uint8:
-        raise InputError(f"{array} is {images.dtype} {images.shape}, not uint8 {shape}: delete {folder}")
+        raise InputError(
+            f"{array} is {images.dtype} {images.shape}, not uint8 {shape}: delete {folder}"
+        )
     if len(rows) != len(images):
-        raise InputError(f"{lines} has {len(rows)} lines for {len(images)} pictures: delete {folder}")
+        raise InputError(
+            f"{lines} has {len(rows)} lines for {len(images)} pictures: delete {folder}"
+        )
     label = {name: index for index, name in enumerate(manifest["classes"])}
     if label and (unknown := {name for _, name in rows} - set(label)):
-        raise InputError(f"{lines} has classes the manifest lacks ({min(unknown)}): delete {folder}")
+        raise InputError(
+            f"{lines} has classes the manifest lacks ({min(unknown)}): delete {folder}"
+        )
     labels = np.array([label[name] for _, name in rows], dtype=np.int64) if label else None
     return Pictures(images, [file for file, _ in rows], labels)

@@ -22,7 +22,7 @@ from inpainting.files import read_photo
 # Hubble field, a colour wheel) and motorcycle_right, which shows the scene of motorcycle_left.
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 HELD_OUT = {"test": 0.2, "val": 0.2}  # of the longer side
-ATTEMPTS = 100  # draws a patch before it is clear that there are no more different ones
+ATTEMPTS = 20  # draws a patch before it is clear that there are no more different ones
 LARGEST = 128  # px; no band is narrower, so every size has the same bands
 
 
@@ -78,7 +78,9 @@ class PhotosDataModule(InpaintingDataModule):
             image[:] = np.asarray(patch.resize((size, size), Image.Resampling.BILINEAR)).reshape(
                 image.shape
             )
-        return Pictures(images, [f"{name}@{top},{left},{side}" for name, top, left, side in patches])
+        return Pictures(
+            images, [f"{name}@{top},{left},{side}" for name, top, left, side in patches]
+        )
 
     def _draw(self, split: str) -> list[tuple[str, int, int, int]]:
         """Photograph, top, left and side of each patch."""

@@ -1,8 +1,8 @@
 """Places365 (Zhou et al., 2018), in the layout of its standard 256x256 release.
 
-    categories_places365.txt                                      a line a category: /a/airfield 0
-    places365_train_standard.txt   data_256_standard/a/airfield/00000001.jpg
-    places365_val.txt              val_256/Places365_val_00000001.jpg
+categories_places365.txt                                      a line a category: /a/airfield 0
+places365_train_standard.txt   data_256_standard/a/airfield/00000001.jpg
+places365_val.txt              val_256/Places365_val_00000001.jpg
 """
 
 import difflib
@@ -38,7 +38,9 @@ def _lines(path: Path) -> list[tuple[str, int]]:
             "or fetch it with data.download=true"
         ) from None
     except ValueError as error:
-        raise InputError(f"{path} is not one of Places365's lists ({error}): fetch it anew") from error
+        raise InputError(
+            f"{path} is not one of Places365's lists ({error}): fetch it anew"
+        ) from error
 
 
 class PlacesDataModule(DecodedDataModule):
@@ -82,8 +84,8 @@ class PlacesDataModule(DecodedDataModule):
                     Places365(self.root, split=name, small=True, download=True)
                 except (OSError, RuntimeError) as error:
                     raise InputError(
-                        f"Places365 cannot be fetched into {self.root} ({error}): try again, or put "
-                        "it there by hand and type data.download=false"
+                        f"Places365 cannot be fetched into {self.root} ({error}): try again, or "
+                        "put it there by hand and type data.download=false"
                     ) from error
         super().prepare_data()
 
@@ -114,7 +116,9 @@ class PlacesDataModule(DecodedDataModule):
                 "categories: type data.root=PATH, or fetch them with data.download=true"
             )
         if absent:
-            log.warning("%d of %d listed pictures are not in %s", absent, absent + len(files), self.root)
+            log.warning(
+                "%d of %d listed pictures are not in %s", absent, absent + len(files), self.root
+            )
         return Listing(self.root, files, classes, versions)
 
     def _category_names(self) -> dict[int, str]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from inpainting.errors import InputError
 from inpainting.image import composite, crop, erase, local_boxes, local_size
 from inpainting.losses import adversarial, squared_error
 from inpainting.methods.base import Batch, Inpainter
@@ -77,7 +78,7 @@ class GLCIC(Inpainter):
         options: see `Inpainter`
 
     Raises:
-        ValueError: phases that do not sum to 1, or an unknown choice.
+        InputError: phases that do not sum to 1, or an unknown choice.
     """
 
     size_multiple = CompletionNetwork.size_multiple
@@ -114,7 +115,7 @@ class GLCIC(Inpainter):
             ("discriminator_input", discriminator_input, ("composite", "raw")),
         ):
             if value not in choices:
-                raise ValueError(f"model.{key}={value}: type {' or '.join(choices)}")
+                raise InputError(f"model.{key}={value}: type {' or '.join(choices)}")
         self.mask_channel = mask_channel
         self.local_size = local_size(image_size, image_size, local_share)
         self.phases, self.phase_schedule, self.phase_stop = phases, phase_schedule, phase_stop
@@ -134,9 +135,9 @@ class GLCIC(Inpainter):
     @staticmethod
     def _check(phases: Sequence[float], phase_stop: Sequence[float | None]) -> None:
         if len(phases) != 3 or min(phases) < 0 or abs(sum(phases) - 1) > 1e-6:
-            raise ValueError(f"model.phases={list(phases)}: give three shares that sum to 1")
+            raise InputError(f"model.phases={list(phases)}: give three shares that sum to 1")
         if len(phase_stop) != 3:
-            raise ValueError(f"model.phase_stop={list(phase_stop)}: give three numbers or null")
+            raise InputError(f"model.phase_stop={list(phase_stop)}: give three numbers or null")
 
     def forward(self, masked_image: Tensor, mask: Tensor) -> Tensor:
         """The completion network on an erased picture: (B, C, H, W) in [0, 1]."""

@@ -1,0 +1,29 @@
+# make demo, make test: each does all the set-up. make setup is that step alone.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: setup demo test slow bench lint
+setup: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check torch torchvision --constraint requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint requirements.lock
+	touch $@
+
+demo: setup          # three minutes on two CPU cores
+	$(BIN)/python -m inpainting.train experiment=quickstart
+
+test: setup          # under five minutes on two CPU cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+slow: setup          # the long checks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+
+bench: setup         # the ratios of the README's table, one thread
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks -s
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell

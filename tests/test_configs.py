@@ -1,0 +1,145 @@
+"""Every yaml composes and instantiates."""
+
+from pathlib import Path
+
+import pytest
+from hydra.utils import instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from inpainting import CONF
+
+SMALL = ["model.width=4", "data.batch_size=4"]
+
+
+def options(group: str) -> list[str]:
+    folder = Path(CONF) / group
+    return [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.yaml"))]
+
+
+def resolved(config: DictConfig, key: str) -> DictConfig:
+    return OmegaConf.create(OmegaConf.to_container(config, resolve=True))[key]
+
+
+@pytest.mark.parametrize("name", options("mask"))
+def test_masks(composed, name: str, tmp_path: Path) -> None:
+    from PIL import Image
+
+    picture = Image.new("L", (8, 8))
+    picture.paste(255, (2, 2, 5, 5))
+    picture.save(tmp_path / "mask.png")
+    path = [f"mask.path={tmp_path}"] if name == "files" else []
+    config = composed(f"mask={name}", *path)
+    assert callable(instantiate(config.mask, _convert_="all"))
+
+
+@pytest.mark.parametrize("name", [name for name in options("data") if name != "base"])
+def test_data(composed, name: str) -> None:
+    data = instantiate(composed(f"data={name}").data, _convert_="all")
+    assert data.image_size == 64 and data.mask(1, 64, 64, _generator()).shape == (1, 1, 64, 64)
+
+
+def _generator():
+    import torch
+
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("name", options("model"))
+def test_models(composed, name: str) -> None:
+    small = ["model.width=4"] if name == "glcic" else []
+    config = composed(f"model={name}", *small)
+    assert config.name == name
+    assert config.monitor is None or config.monitor.metric.startswith("val/")
+    method = instantiate(config.model, _convert_="all")
+    assert method.channels == 3
+    if method.trained:
+        method.configure_optimizers()
+
+
+@pytest.mark.parametrize("name", options("trainer"))
+def test_trainers(composed, name: str) -> None:
+    config = composed(f"trainer={name}").trainer
+    if config.accelerator == "gpu":
+        import torch
+
+        if not torch.cuda.is_available():
+            config.accelerator, config.devices = "cpu", 1
+            config.strategy = "auto"
+    assert instantiate(config, logger=False).max_epochs == 20
+
+
+@pytest.mark.parametrize("name", options("logger"))
+def test_loggers(composed, name: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.chdir(tmp_path)
+    for logger in (composed(f"logger={name}").logger or {}).values():
+        instantiate(logger)
+
+
+@pytest.mark.parametrize("name", options("callbacks"))
+def test_callbacks(composed, name: str) -> None:
+    for callback in composed(f"callbacks={name}").callbacks.values():
+        instantiate(callback, _convert_="all")
+
+
+@pytest.mark.parametrize("name", options("metrics"))
+def test_metrics(composed, name: str) -> None:
+    instantiate(composed(f"metrics={name}").metrics, _convert_="all")
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_experiments(composed, name: str) -> None:
+    config = composed(f"experiment={name}")
+    OmegaConf.to_container(config, resolve=True)
+    method = instantiate(config.model, _convert_="all")
+    method.configure_optimizers()
+    instantiate(config.data, _convert_="all")
+
+
+@pytest.mark.parametrize("name", options("debug"))
+def test_debugs(composed, name: str) -> None:
+    config = composed(f"debug={name}")
+    if config.trainer.accelerator == "auto":
+        instantiate(config.trainer, logger=False)
+
+
+def test_every_value_of_every_yaml_has_a_reason() -> None:
+    """A knob without a comment, and without a comment for its block, is a riddle."""
+    riddles = []
+    for path in sorted(Path(CONF).rglob("*.yaml")):
+        text = path.read_text()
+        if not text.startswith("#") and "#" not in text.splitlines()[0]:
+            riddles.append(path.name)
+    assert riddles == []
+
+
+def test_what_comes_with_a_model_gives_way_to_the_command_line(composed) -> None:
+    assert composed("model=glcic", "data=folder").data._target_.endswith("FolderDataModule")
+    assert composed("experiment=quickstart", "data=folder").data._target_.endswith(
+        "FolderDataModule"
+    )
+    assert composed("experiment=quickstart", "model.width=7").model.width == 7
+
+
+def test_the_report_experiment_is_the_reports_network(composed) -> None:
+    method = instantiate(composed("experiment=glcic/report").model, _convert_="all")
+    assert sum(p.numel() for p in method.parameters()) == 34_222_340
+    rates = [group["lr"] for o in method.configure_optimizers() for group in o.param_groups]
+    assert rates == [0.01, 0.001, 0.001]
+
+
+def test_the_default_glcic_takes_the_mask_as_a_fourth_channel(composed) -> None:
+    method = instantiate(composed("model=glcic").model, _convert_="all")
+    assert sum(p.numel() for p in method.parameters()) == 34_223_940
+
+
+def test_lists_reach_constructors_as_lists(composed) -> None:
+    method = instantiate(composed("model=glcic", "model.width=4").model, _convert_="all")
+    assert not isinstance(method.phases, ListConfig)
+
+
+def test_evaluation_constants_do_not_follow_the_seed(composed) -> None:
+    one, two = composed("seed=1"), composed("seed=2")
+    assert one.data.split_seed == two.data.split_seed
+    assert one.data.eval_mask_seed == two.data.eval_mask_seed
+    assert one.data.seed != two.data.seed
