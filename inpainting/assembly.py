@@ -29,6 +29,7 @@ for message in (
     "Precision bf16-mixed is not supported by the model summary",
     ".*treespec, LeafSpec.*is deprecated",
     "The '.*_dataloader' does not have many workers",
+    "Checkpoint directory .* exists and is not empty",  # a resumed run's
     "The number of training batches .* is smaller than the logging interval",
 ):
     warnings.filterwarnings("ignore", message)

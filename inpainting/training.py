@@ -1,10 +1,12 @@
 """A whole training: fit, test the best checkpoint, compare, write the run's folder."""
 
-import logging
+import signal
+import sys
 import time
 from pathlib import Path
 
 from lightning import Trainer, seed_everything
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import assembly
@@ -13,8 +15,6 @@ from inpainting.loggers import drop_rows_after
 from inpainting.methods.base import Inpainter
 from inpainting.results import announce
 from inpainting.runs import checkpoint_path, load_weights, read_checkpoint, write_config
-
-log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig, folder: Path) -> float | None:
@@ -61,7 +61,10 @@ def fit(
     for logger in trainer.loggers:
         logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
     began = time.perf_counter()
-    trainer.fit(method, data, ckpt_path=last, weights_only=True)
+    try:
+        trainer.fit(method, data, ckpt_path=last, weights_only=True)
+    except SIGTERMException:  # by itself it would end in status 0
+        sys.exit(128 + signal.SIGTERM)
     seconds = time.perf_counter() - began
     if trainer.num_training_batches == 0:
         raise InputError("not one batch was trained on: type trainer.limit_train_batches=1.0")

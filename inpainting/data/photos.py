@@ -88,8 +88,9 @@ class PhotosDataModule(InpaintingDataModule):
         sides = [round(scale * self.image_size) for scale in self.scales]
         drawn: dict[tuple[str, int, int, int], None] = {}  # a set that keeps its order
         names = sorted(self.photographs)
-        for _ in range(ATTEMPTS * self.patches[split]):
-            if len(drawn) == self.patches[split]:
+        wanted = self.patches[split]
+        for _ in range(ATTEMPTS * wanted):
+            if len(drawn) == wanted:
                 break
             name = names[len(drawn) % len(names)]  # in turn: any stretch has all of them
             photograph = self.photographs[name]
@@ -98,9 +99,9 @@ class PhotosDataModule(InpaintingDataModule):
             top += int(rng.integers(height - side + 1))
             left += int(rng.integers(width - side + 1))
             drawn[name, top, left, side] = None
-        else:
+        if len(drawn) < wanted:
             raise InputError(
-                f"data.patches: the photographs have no {self.patches[split]} different {split} "
+                f"data.patches: the photographs have no {wanted} different {split} "
                 f"patches of {self.image_size} px, only about {len(drawn)}: ask for fewer"
             )
         return list(drawn)
