@@ -58,5 +58,6 @@ def drop_rows_after(path: Path, step: int) -> None:
     with open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, header)
         writer.writeheader()
-        writer.writerows(row for row in rows if int(row["step"]) <= step)
+        # Lightning counts steps from 0.
+        writer.writerows(row for row in rows if int(row["step"]) < step)
     temporary.replace(path)

@@ -253,22 +253,21 @@ class Inpainter(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Read and log the scalars every `trainer.log_every_n_steps` batches."""
-        seen = self.batches_seen + 1
-        if seen % self.trainer.log_every_n_steps == 0:
-            self._read_scalars(seen)
+        if (self.batches_seen + 1) % self.trainer.log_every_n_steps == 0:
+            self._read_scalars()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Nothing is saved after a loss that was not finite."""
-        self._read_scalars(self.batches_seen + 1)
+        self._read_scalars()
 
-    def _read_scalars(self, step: int) -> None:
+    def _read_scalars(self) -> None:
         values = self.scalars.read(self.trainer.strategy.reduce)
         if values:
             self.scalars_read(values)
             logged = {f"train/{name}": value for name, value in values.items()}
             logged["epoch"] = self.trainer.current_epoch
             for logger in self.trainer.loggers:
-                logger.log_metrics(logged, step=step)
+                logger.log_metrics(logged, step=self.batches_seen)
 
     def scalars_read(self, values: dict[str, float]) -> None:
         """Called with the means since the last reading, equal on all processes."""
