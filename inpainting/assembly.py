@@ -10,10 +10,11 @@ from typing import Any
 
 import hydra
 import torch
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 from lightning import LightningDataModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
-from omegaconf import DictConfig
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from omegaconf import DictConfig, OmegaConf
 
 from inpainting.callbacks import Evaluation, Pictures
 from inpainting.errors import InputError
@@ -65,11 +66,36 @@ def check_devices(trainer: DictConfig) -> None:
             "use; type trainer=cpu"
         )
     devices = trainer.devices
-    wanted = len(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else devices
+    wanted = (
+        len(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else devices
+    )
     if isinstance(wanted, int) and wanted > found:
         raise InputError(
             f"trainer.devices={devices}: this machine has {found} GPU(s); "
             f"type trainer.devices={found}"
+        )
+
+
+def check_complete(config: DictConfig) -> None:
+    """Refuse a configuration with a value that must be given and is not.
+
+    Raises:
+        InputError: names the key.
+    """
+    for key in sorted(OmegaConf.missing_keys(config)):
+        raise InputError(f"{key} is missing: type {key}=VALUE")
+
+
+def check_channels(method: Inpainter, data: LightningDataModule, name: str) -> None:
+    """Refuse a method for pictures of other channels than the data's.
+
+    Raises:
+        InputError: names what to type.
+    """
+    if data.channels != method.channels:
+        raise InputError(
+            f"{name} fills pictures of {method.channels} channel(s), data.channels is "
+            f"{data.channels}: type data.channels={method.channels}"
         )
 
 
@@ -84,8 +110,10 @@ def build_trainer(config: DictConfig) -> Trainer:
         config.trainer,
         callbacks=callbacks,
         logger=loggers or False,
-        # Without a checkpoint callback Lightning would add one of its own.
+        # Without a checkpoint or progress callback Lightning would add one of its own.
         enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
+        enable_progress_bar=config.trainer.enable_progress_bar
+        and any(isinstance(one, ProgressBar) for one in callbacks),
         _convert_="all",
     )
 
@@ -148,7 +176,7 @@ def other_method(name: str, config: DictConfig) -> Inpainter:
         return method
     try:
         model = hydra.compose("train", [f"model={name}"])
-    except hydra.errors.MissingConfigException as error:
+    except HydraException as error:
         raise InputError(
             f"against={name}: neither the folder of a run nor a model; "
             "type for instance against=[mean_fill,telea,navier_stokes]"
@@ -160,12 +188,36 @@ def other_method(name: str, config: DictConfig) -> Inpainter:
     return method
 
 
+def others(config: DictConfig) -> list[str]:
+    """What to compare with: `against`, also where it is a single name without brackets.
+
+    Raises:
+        InputError: two of them have the same name, and would have the same folder.
+    """
+    names = [config.against] if isinstance(config.against, str) else list(config.against)
+    short = [Path(name).name for name in names]
+    for name in short:
+        if short.count(name) > 1:
+            raise InputError(f"against={names}: two are called {name}, copy one to another name")
+    return names
+
+
+def check_against(config: DictConfig, data: LightningDataModule) -> None:
+    """Build what to compare with once, before any long work.
+
+    Raises:
+        InputError: see `other_method` and `check_channels`.
+    """
+    for name in others(config):
+        check_channels(other_method(name, config), data, f"against={name}")
+
+
 def test_against(
     trainer: Trainer, first: Tested, data: LightningDataModule, config: DictConfig, folder: Path
 ) -> list[Result]:
     """Test the methods of `against` on the same holes; write each one's numbers, table, picture."""
     tested = [first]
-    for name in config.against:
+    for name in others(config):
         method = other_method(name, config)
         with _elsewhere(trainer, folder / "against" / Path(name).name):
             tested.append(test(trainer, method, data, Path(name).name))
@@ -203,4 +255,3 @@ def draw_comparison(tested: Sequence[Tested]) -> Any:
     rows = {"target": first["image"], "masked input": masked}
     rows |= {one.result.method: one.shown["completion"][:, 0] for one in tested}
     return picture_grid(rows, cell=128)
-

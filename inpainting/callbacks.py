@@ -15,7 +15,7 @@ from torch import Tensor
 from inpainting.grid import picture_grid
 from inpainting.image import crop, erase, local_boxes, local_size
 from inpainting.methods.scalars import NonFiniteLossError
-from inpainting.metrics import InpaintingMetrics, summarise
+from inpainting.metrics import InpaintingMetrics, structural_similarity, summarise
 
 
 def _gathered(trainer: Trainer, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -64,6 +64,15 @@ class Evaluation(Callback):
         self.summary: dict[str, float] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.images_per_second = float("nan")
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse pictures too small to be measured, before a training rather than after it.
+
+        Raises:
+            InputError: they are smaller than SSIM's window.
+        """
+        side = trainer.datamodule.image_size
+        structural_similarity(*torch.zeros(2, 1, 1, side, side))
 
     def _start(self, module: LightningModule, sets: bool) -> None:
         self._losses, self._completed = _Rows(), _Rows()
@@ -195,9 +204,7 @@ class Pictures(Callback):
     def _draw(self, trainer: Trainer, module: LightningModule, name: str) -> None:
         if not trainer.is_global_zero or not self._parts:
             return
-        self.shown = {
-            key: torch.cat([part[key] for part in self._parts]) for key in self._parts[0]
-        }
+        self.shown = {key: torch.cat([part[key] for part in self._parts]) for key in self._parts[0]}
         grid = picture_grid(self.rows(module), self.cell)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / f"{name}.png"

@@ -170,7 +170,8 @@ def read_mask(path: str | Path, hole: str = "white") -> Tensor:
     """Read a mask file; grey levels stay soft, colours count by their luminance.
 
     A drawing in one colour on a transparent ground has its information in alpha alone: there, what
-    is painted is the hole, whatever the colour.
+    is painted is the hole, whatever the colour. A JPEG mask has two values, divided at a half: its
+    compression would otherwise leave a veil of faint hole over everything.
 
     Args:
         path: the file
@@ -189,4 +190,6 @@ def read_mask(path: str | Path, hole: str = "white") -> Tensor:
     if alpha.size and np.ptp(alpha) and (colour == colour[:1, :1]).all():
         return Photo(alpha).to_tensor(1)
     luminance = photo.to_tensor(1)
+    if Path(path).suffix.lower() in (".jpg", ".jpeg"):
+        luminance = (luminance > 0.5).float()
     return luminance if hole == "white" else 1 - luminance

@@ -1,5 +1,6 @@
 """Filling picture files: pair pictures with masks, check all of them first, fill, write."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def pair(pictures: Path, masks: Path, out: Path) -> list[Job]:
     if masks.is_dir():
         partners = {path.relative_to(masks).with_suffix(""): path for path in list_pictures(masks)}
     names = [path.relative_to(root).with_suffix("") for path in found]
-    jobs = []
+    jobs, count = [], Counter(names)
     for path, name in zip(found, names, strict=True):
         mask = partners.get(name) if masks.is_dir() else masks
         if mask is None:
@@ -56,7 +57,7 @@ def pair(pictures: Path, masks: Path, out: Path) -> list[Job]:
                 f"{pictures}"
             )
         # a.jpg and a.png side by side would both become a.png
-        target = name if names.count(name) == 1 else path.relative_to(root)
+        target = name if count[name] == 1 else path.relative_to(root)
         jobs.append(Job(path, mask, out / target.parent / target.name))
     return jobs
 
@@ -72,8 +73,8 @@ def check(jobs: Sequence[Job], mask_hole: str, overwrite: bool, completions: int
         mask = read_mask(job.mask, mask_hole)
         if tuple(mask.shape[2:]) != (height, width):
             raise InputError(
-                f"the mask {job.mask} is {mask.shape[3]}x{mask.shape[2]}, its picture {job.picture} "
-                f"{width}x{height}: give a mask of the picture's size"
+                f"the mask {job.mask} is {mask.shape[3]}x{mask.shape[2]}, its picture "
+                f"{job.picture} {width}x{height}: give a mask of the picture's size"
             )
         if (mask > 0).all():
             other = "black" if mask_hole == "white" else "white"

@@ -40,21 +40,18 @@ def run_method(config: DictConfig) -> tuple[Inpainter, str]:
 def evaluate(config: DictConfig, folder: Path) -> None:
     """Test as configured, into `folder`."""
     began = time.perf_counter()
+    assembly.check_complete(config)
     seed_everything(config.seed, workers=True, verbose=False)
     method, name = run_method(config)
     data = assembly.build(config.data)
-    if data.channels != method.channels:
-        raise InputError(
-            f"the run fills pictures of {method.channels} channel(s), data.channels is "
-            f"{data.channels}: type data.channels={method.channels}"
-        )
+    assembly.check_channels(method, data, "the run")
+    assembly.check_against(config, data)
     trainer = assembly.build_trainer(config)
-    if trainer.is_global_zero:
-        write_config(config, folder)
     tested = assembly.test(trainer, method, data, name)
     tested.result.facts |= {"run": config.run, "seed": config.seed}
     tested.result.facts["wall_seconds"] = round(time.perf_counter() - began, 1)
     if trainer.is_global_zero:
+        write_config(config, folder)
         tested.result.write(folder)
     results = assembly.test_against(trainer, tested, data, config, folder)
     if trainer.is_global_zero:

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from inpainting import CONF
 from inpainting.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,6 +59,11 @@ class Run:
     def overrides(self) -> list[str]:
         """What was typed to start it."""
         return list(OmegaConf.load(self.folder / ".hydra" / "overrides.yaml"))
+
+    def choice(self, group: str) -> str | None:
+        """The yaml of a configuration group that it was composed with."""
+        path = self.folder / ".hydra" / "hydra.yaml"
+        return OmegaConf.select(OmegaConf.load(path), f"hydra.runtime.choices.{group}")
 
     def checkpoint(self, name: str, key: str = "run") -> Path:
         """Path of the checkpoint "best" or "last"."""
@@ -141,30 +148,69 @@ def resume_arguments(arguments: list[str]) -> list[str]:
     """Command line of `train resume=FOLDER`: the run's own overrides, then those typed now."""
     folder = _given(arguments, "resume")
     if folder is None:
-        occupied = _given(arguments, "hydra.run.dir")
-        if occupied and is_first_process() and (Path(occupied) / "config.yaml").is_file():
-            raise InputError(
-                f"hydra.run.dir={occupied} holds a run already: type resume={occupied} to go on "
-                "with it, or another folder"
-            )
+        check_free(arguments)
         return arguments
     run = Run.open(folder, "resume")
     read_checkpoint(run.checkpoint("last", "resume"), "resume")
+    if is_first_process():
+        with claimed(run.folder, resume=True):
+            pass
     kept = [text for text in run.overrides if not text.startswith("resume=")]
-    return [*kept, *arguments, quoted("hydra.run.dir", folder)]
+    # Hydra must not write into the run before it is known that the training can go on.
+    return [*kept, *arguments, quoted("hydra.run.dir", folder), "hydra.output_subdir=null"]
+
+
+def check_free(arguments: list[str]) -> None:
+    """Refuse a typed folder that holds a run, before Hydra writes into it.
+
+    Raises:
+        InputError: see `claimed`.
+    """
+    folder = _given(arguments, "hydra.run.dir")
+    if folder and Path(folder).is_dir() and is_first_process():
+        with claimed(Path(folder), resume=False):
+            pass
+
+
+def _key(override: str) -> str:
+    """What an override changes: data, data.root, logger@loggers.second."""
+    return override.lstrip("+~").split("=")[0]
+
+
+def _kept(run: Run, arguments: list[str]) -> list[str]:
+    """The run's overrides that an evaluation composes again.
+
+    Where another data set or kind of hole is typed now, the settings of the run's own are left
+    out: the other one need not know them. Of a data set, those that all of them have are kept.
+    """
+    kept = [t for t in run.overrides if _key(t).split(".")[0].split("@")[0] not in TRAINING_KEYS]
+    common = {"data": list(OmegaConf.load(Path(CONF) / "data" / "base.yaml")), "mask": []}
+    for group, keys in common.items():
+        if _given(arguments, group) in (None, run.choice(group)):
+            continue
+        allowed = {f"{group}.{key}" for key in keys}
+        kept = [
+            text
+            for text in kept
+            if not _key(text).startswith(f"{group}.")
+            or ".".join(_key(text).split(".")[:2]) in allowed
+        ]
+    return kept
 
 
 def evaluation_arguments(arguments: list[str]) -> list[str]:
     """Command line of `evaluate run=FOLDER`: the run's data, mask and model, then what is typed."""
+    check_free(arguments)
     folder = _given(arguments, "run")
     if folder is None:
         return arguments
     run = Run.open(folder)
-    kept = [
-        text for text in run.overrides if text.lstrip("+~").split("=")[0].split(".")[0].split("@")[0]
-        not in TRAINING_KEYS
-    ]
-    return [*kept, *arguments]
+    model = _given(arguments, "model")
+    if model is not None:
+        raise InputError(
+            f"run={folder} brings its own model: leave out model={model}, or type it without run="
+        )
+    return [*_kept(run, arguments), *arguments]
 
 
 @contextmanager
@@ -194,9 +240,11 @@ def claimed(folder: Path, resume: bool) -> Iterator[None]:
 
 
 def write_config(config: DictConfig, folder: Path) -> None:
-    """Write the resolved configuration."""
+    """Write the resolved configuration, and the overrides that a resumed run starts from."""
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
     OmegaConf.save(resolved, folder / "config.yaml")
+    (folder / ".hydra").mkdir(exist_ok=True)
+    OmegaConf.save(HydraConfig.get().overrides.task, folder / ".hydra" / "overrides.yaml")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
@@ -24,27 +25,51 @@ def train(config: DictConfig, folder: Path) -> float | None:
         the best value of the monitored metric; None where nothing was trained
     """
     began = time.perf_counter()
+    assembly.check_complete(config)
     seed_everything(config.seed, workers=True, verbose=False)
     data = assembly.build(config.data)
     method = assembly.build_method(config.model, config)
     if config.init_from is not None:
         load_weights(method, checkpoint_path(config.init_from, "init_from"), "init_from")
+    assembly.check_against(config, data)
     trainer = assembly.build_trainer(config)
-    if trainer.is_global_zero:
-        write_config(config, folder)
     facts, best = {"seed": config.seed}, None
     if method.trained:
+        check_training(config, method, data)
         facts |= fit(trainer, method, data, config, folder)
-        best = trainer.checkpoint_callback.best_model_score
-        load_weights(method, folder / "checkpoints" / "best.ckpt", "best")
+        if trainer.checkpoint_callback is not None:  # without it, the last weights are tested
+            best = trainer.checkpoint_callback.best_model_score
+            load_weights(method, folder / "checkpoints" / "best.ckpt", "best")
     tested = assembly.test(trainer, method, data, config.name)
     tested.result.facts |= facts | {"wall_seconds": round(time.perf_counter() - began, 1)}
     if trainer.is_global_zero:
+        write_config(config, folder)
         tested.result.write(folder)
     results = assembly.test_against(trainer, tested, data, config, folder)
     if trainer.is_global_zero:
         announce(results, folder)
     return None if best is None else float(best)
+
+
+def check_training(config: DictConfig, method: Inpainter, data: object) -> None:
+    """Refuse what would fail within a training, or train nothing.
+
+    Raises:
+        InputError: names the key.
+    """
+    for key in ("limit_train_batches", "limit_val_batches", "limit_test_batches", "max_epochs"):
+        if config.trainer[key] == 0:
+            raise InputError(
+                f"trainer.{key}=0 leaves nothing to train on, to choose the best by "
+                f"or to test: type trainer.{key}=1 or more"
+            )
+    multiple = method.size_multiple
+    if data.image_size % multiple:
+        above = data.image_size + -data.image_size % multiple
+        raise InputError(
+            f"data.image_size={data.image_size}: model={config.name} trains on pictures whose side "
+            f"is a multiple of {multiple} px, type data.image_size={above}"
+        )
 
 
 def fit(
@@ -54,20 +79,24 @@ def fit(
     last = None
     if config.resume is not None:
         last = folder / "checkpoints" / "last.ckpt"
+        load_weights(method, last, "resume")  # refused before anything is changed
         loops = read_checkpoint(last, "resume")["loops"]["fit_loop"]
         seen = loops["epoch_loop.batch_progress"]["total"]["completed"]
         if trainer.is_global_zero:
             drop_rows_after(folder / "metrics.csv", seen)
     for logger in trainer.loggers:
         logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
+    if trainer.is_global_zero:
+        # Not earlier: a training that was refused must leave nothing that looks like a run, and a
+        # resumed one its folder as it was.
+        start = LambdaCallback(on_train_start=lambda *_: write_config(config, folder))
+        trainer.callbacks.insert(0, start)
     began = time.perf_counter()
     try:
         trainer.fit(method, data, ckpt_path=last, weights_only=True)
     except SIGTERMException:  # by itself it would end in status 0
         sys.exit(128 + signal.SIGTERM)
     seconds = time.perf_counter() - began
-    if trainer.num_training_batches == 0:
-        raise InputError("not one batch was trained on: type trainer.limit_train_batches=1.0")
     pictures = trainer.fit_loop.epoch_loop.total_batch_idx + 1
     pictures *= data.batch_size * trainer.world_size
     return {

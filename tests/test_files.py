@@ -316,3 +316,13 @@ def test_the_pictures_of_a_folder_are_found_at_any_depth(tmp_path):
     assert found == ["a/deep/y.TiFF", "a/x.png", "b.JPG"]
     with pytest.raises(InputError, match="nowhere"):
         list_pictures(tmp_path / "nowhere")
+
+
+def test_a_jpeg_mask_has_two_values(tmp_path: Path) -> None:
+    drawn = np.zeros((40, 40), np.uint8)
+    drawn[10:23, 11:29] = 255
+    Image.fromarray(drawn).save(tmp_path / "mask.jpg", quality=60)
+    assert len(np.unique(np.asarray(Image.open(tmp_path / "mask.jpg")))) > 2
+    for hole in ("white", "black"):
+        mask = read_mask(tmp_path / "mask.jpg", hole)[0, 0].numpy()
+        assert np.array_equal(mask, (drawn > 0) if hole == "white" else (drawn == 0))

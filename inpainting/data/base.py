@@ -105,6 +105,9 @@ class InpaintingDataModule(LightningDataModule):
         split_seed: divides the pictures into training, validation and test
         eval_mask_seed: draws the holes of validation and test
         augment: (images, generator) -> images, on the device, at training only
+
+    Raises:
+        InputError: channels or a batch size that cannot be.
     """
 
     def __init__(
@@ -122,6 +125,12 @@ class InpaintingDataModule(LightningDataModule):
         augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
     ):
         super().__init__()
+        if channels not in (1, 3):
+            raise InputError(f"data.channels={channels}: type 1 (grey) or 3 (RGB)")
+        sizes = {"batch_size": batch_size, "eval_batch_size": eval_batch_size}
+        for key, size in sizes.items():
+            if size < 1:
+                raise InputError(f"data.{key}={size}: type 1 or more")
         self.mask, self.image_size, self.channels = mask, image_size, channels
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.augment = num_workers, augment
