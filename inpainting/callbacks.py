@@ -245,7 +245,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the untrained state, unless this training is a resumed one."""
-        if not self.path.exists():
+        if trainer.ckpt_path is None:
             trainer.save_checkpoint(self.path)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,8 +1,8 @@
 """Measure a run on any data and any kind of hole, beside the classical fills.
 
-    python -m inpainting.evaluate run=outputs/glcic/2026-01-31_12-00-00 mask=medium
-    python -m inpainting.evaluate run=… data=folder data.root=PATH against=[mean_fill,telea]
-    python -m inpainting.evaluate model=telea data=photos
+python -m inpainting.evaluate run=outputs/glcic/2026-01-31_12-00-00 mask=medium
+python -m inpainting.evaluate run=… data=folder data.root=PATH against=[mean_fill,telea]
+python -m inpainting.evaluate model=telea data=photos
 """
 
 import sys

@@ -55,7 +55,9 @@ def erase(image: Tensor, mask: Tensor, fill: Fill = 0.0) -> Tensor:
         colour = known_mean(image, mask)
     elif isinstance(fill, Sequence):
         if len(fill) != image.shape[1]:
-            raise ValueError(f"fill has {len(fill)} values, the image has {image.shape[1]} channels")
+            raise ValueError(
+                f"fill has {len(fill)} values, the image has {image.shape[1]} channels"
+            )
         colour = image.new_tensor(fill).view(1, -1, 1, 1)
     else:
         colour = image.new_full((1, 1, 1, 1), float(fill))
@@ -117,7 +119,9 @@ def local_boxes(
     pixel = torch.stack([pixel // width, pixel % width], 1)  # (B, 2)
 
     fits = (high - low + 1 <= crop).all(1, keepdim=True)
-    corner = torch.where(fits, (low + high + 1 - crop).div(2, rounding_mode="floor"), pixel - crop // 2)
+    corner = torch.where(
+        fits, (low + high + 1 - crop).div(2, rounding_mode="floor"), pixel - crop // 2
+    )
     middle = (torch.tensor([height, width], device=mask.device) - crop) // 2
     corner = torch.where(rows.amax(1, keepdim=True) > 0, corner, middle)
     limit = torch.tensor([height, width], device=mask.device) - crop

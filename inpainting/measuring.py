@@ -30,8 +30,7 @@ def run_method(config: DictConfig) -> tuple[Inpainter, str]:
             )
         return method, config.name
     run = Run.open(config.run)
-    typed = [text for text in HydraConfig.get().overrides.task if text.startswith("model.")]
-    typed = [text for text in typed if text not in run.overrides]
+    typed = [text for text in HydraConfig.get().overrides.task if text not in run.overrides]
     method = assembly.build_method(run.model_config(typed), config)
     load_weights(method, run.checkpoint(config.checkpoint), "run")
     return method, str(run.config.name)

@@ -1,7 +1,7 @@
 """Fill holes in photographs of any size, with masks given as files.
 
-    python -m inpainting.predict run=outputs/glcic/… input=photos/ masks=masks/ out=filled/
-    python -m inpainting.predict model=telea input=photo.jpg masks=mask.png out=filled/
+python -m inpainting.predict run=outputs/glcic/… input=photos/ masks=masks/ out=filled/
+python -m inpainting.predict model=telea input=photo.jpg masks=mask.png out=filled/
 """
 
 import sys

@@ -75,7 +75,8 @@ class Run:
     def model_config(self, overrides: list[str]) -> DictConfig:
         """Its model, with `model.…=` of these overrides on top."""
         model = self.config.model
-        changes = [text.removeprefix("model.") for text in overrides if text.startswith("model.")]
+        plain = [text.lstrip("+") for text in overrides]
+        changes = [text.removeprefix("model.") for text in plain if text.startswith("model.")]
         for change in changes:
             if OmegaConf.select(model, change.split("=")[0], default=change) == change:
                 raise InputError(f"model.{change}: the model of {self.folder} has no such key")

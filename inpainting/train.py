@@ -1,8 +1,8 @@
 """Train a method, test its best checkpoint, and leave numbers and pictures in the run's folder.
 
-    python -m inpainting.train model=glcic data=places data.root=PATH
-    python -m inpainting.train resume=outputs/glcic/2026-01-31_12-00-00
-    python -m inpainting.train model=telea data=photos        # nothing to train: tests only
+python -m inpainting.train model=glcic data=places data.root=PATH
+python -m inpainting.train resume=outputs/glcic/2026-01-31_12-00-00
+python -m inpainting.train model=telea data=photos        # nothing to train: tests only
 """
 
 import sys

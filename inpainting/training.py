@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import LambdaCallback
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
@@ -48,7 +49,7 @@ def train(config: DictConfig, folder: Path) -> float | None:
     results = assembly.test_against(trainer, tested, data, config, folder)
     if trainer.is_global_zero:
         announce(results, folder)
-    return None if best is None else float(best)
+    return best
 
 
 def check_training(config: DictConfig, method: Inpainter, data: object) -> None:
@@ -70,6 +71,15 @@ def check_training(config: DictConfig, method: Inpainter, data: object) -> None:
             f"data.image_size={data.image_size}: model={config.name} trains on pictures whose side "
             f"is a multiple of {multiple} px, type data.image_size={above}"
         )
+
+
+def load_best(trainer: Trainer, method: Inpainter) -> float | None:
+    """Put the best weights into the method; its score. Without such a callback the last stay."""
+    for one in trainer.checkpoint_callbacks:
+        if isinstance(one, ModelCheckpoint) and one.best_model_path:
+            load_weights(method, Path(one.best_model_path), "callbacks.best")
+            return None if one.best_model_score is None else float(one.best_model_score)
+    return None
 
 
 def fit(

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,25 +61,40 @@ def composed() -> Iterator[Callable[..., DictConfig]]:
         )
 
 
+@contextmanager
+def typed_in(folder: Path) -> Iterator[Callable[..., None]]:
+    """Run entry points in this process, as typed in this folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("INPAINTING_CACHE", str(folder / "cache"))
+
+        def run(name: str, *arguments: str) -> None:
+            GlobalHydra.instance().clear()
+            module = __import__(f"inpainting.{name}", fromlist=["main"])
+            patch.setattr(sys, "argv", [f"inpainting.{name}", *arguments])
+            module.main()
+
+        yield run
+
+
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+def command(tmp_path: Path) -> Iterator[Callable[..., None]]:
     """Run an entry point in this process, as typed, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("INPAINTING_CACHE", str(tmp_path / "cache"))
+    with typed_in(tmp_path) as run:
+        yield run
 
-    def run(name: str, *arguments: str) -> None:
-        GlobalHydra.instance().clear()
-        module = __import__(f"inpainting.{name}", fromlist=["main"])
-        monkeypatch.setattr(sys, "argv", [f"inpainting.{name}", *arguments])
-        module.main()
 
-    return run
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run, for all tests: copy it before changing anything in it."""
+    folder = tmp_path_factory.mktemp("trained")
+    with typed_in(folder) as run:
+        run("train", *NARROW, "trainer.max_epochs=1", "hydra.run.dir=run")
+    return folder / "run"
 
 
 @pytest.fixture
-def failure(
-    command: Callable[..., None], capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
+def failure(command: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run an entry point that must refuse its input; returns its one sentence."""
 
     def run(name: str, *arguments: str) -> str:

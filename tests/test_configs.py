@@ -13,7 +13,10 @@ SMALL = ["model.width=4", "data.batch_size=4"]
 
 def options(group: str) -> list[str]:
     folder = Path(CONF) / group
-    return [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.yaml"))]
+    return [
+        path.relative_to(folder).with_suffix("").as_posix()
+        for path in sorted(folder.rglob("*.yaml"))
+    ]
 
 
 def resolved(config: DictConfig, key: str) -> DictConfig:

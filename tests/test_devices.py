@@ -42,7 +42,12 @@ def numbers(path: Path) -> dict:
 def test_two_processes_train_all_phases_alike_and_measure_as_one_does(tmp_path: Path) -> None:
     (tmp_path / "probe.py").write_text(PROBE)
     run(
-        tmp_path, "train", *NARROW, *TWO, "hydra.run.dir=two", "trainer.max_epochs=1",
+        tmp_path,
+        "train",
+        *NARROW,
+        *TWO,
+        "hydra.run.dir=two",
+        "trainer.max_epochs=1",
         "+callbacks.probe={_target_:probe.SaveWeights,folder:.}",
     )
     ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]

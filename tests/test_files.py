@@ -318,7 +318,7 @@ def test_the_pictures_of_a_folder_are_found_at_any_depth(tmp_path):
         list_pictures(tmp_path / "nowhere")
 
 
-def test_a_jpeg_mask_has_two_values(tmp_path: Path) -> None:
+def test_a_jpeg_mask_has_two_values(tmp_path):
     drawn = np.zeros((40, 40), np.uint8)
     drawn[10:23, 11:29] = 255
     Image.fromarray(drawn).save(tmp_path / "mask.jpg", quality=60)

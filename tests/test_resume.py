@@ -50,7 +50,9 @@ def rows(folder: Path) -> list[dict]:
 
 def numbers(folder: Path) -> dict:
     content = json.loads((folder / "metrics.json").read_text())
-    return {k: v for k, v in content.items() if k.startswith(("psnr", "ssim", "l1", "mask", "loss"))}
+    return {
+        k: v for k, v in content.items() if k.startswith(("psnr", "ssim", "l1", "mask", "loss"))
+    }
 
 
 def assert_same_run(one: Path, two: Path) -> None:
@@ -139,8 +141,13 @@ def test_a_signal_leaves_a_valid_checkpoint_and_a_failing_status(
 def test_initial_weights_come_from_another_run_and_nothing_else(command, tmp_path: Path) -> None:
     command("train", *SETTINGS, "trainer.max_epochs=1", "hydra.run.dir=first")
     command(
-        "train", *SETTINGS, "trainer.max_epochs=1", "hydra.run.dir=second", "init_from=first",
-        "trainer.limit_train_batches=1", "model.optimizer_completion.lr=0",
+        "train",
+        *SETTINGS,
+        "trainer.max_epochs=1",
+        "hydra.run.dir=second",
+        "init_from=first",
+        "trainer.limit_train_batches=1",
+        "model.optimizer_completion.lr=0",
     )
     first = torch.load(tmp_path / "first/checkpoints/best.ckpt", weights_only=True)
     second = checkpoint(tmp_path / "second")

@@ -222,9 +222,7 @@ class GLCIC(Inpainter):
     def _phase(self, batch_idx: int) -> int:
         """The phase of this batch; a phase that ended early leaves its batches to the next."""
         inside_epoch = self.phase_schedule == "epoch"
-        total = self.trainer.num_training_batches * (
-            1 if inside_epoch else self.trainer.max_epochs
-        )
+        total = self.trainer.num_training_batches * (1 if inside_epoch else self.trainer.max_epochs)
         position = batch_idx if inside_epoch else self.batches_seen
         if position == 0 or not self.phase_ends:
             first, second, _ = self.phases

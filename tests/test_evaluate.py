@@ -1,0 +1,188 @@
+"""A run measured again: the same numbers, other data, other holes, beside other methods."""
+
+import csv
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import NARROW, typed_in
+from omegaconf import OmegaConf
+from PIL import Image
+
+CLASSICAL = ["mean_fill", "telea", "navier_stokes"]
+METRICS = ["l1", "psnr", "ssim", "l1_hole", "psnr_hole", "ssim_hole", "l1_local", "psnr_local"]
+METRICS += ["psnr_hole_pooled"]
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def numbers(folder: Path) -> dict[str, float]:
+    return {name: metrics(folder)[name] for name in METRICS}
+
+
+def column(folder: Path, name: str) -> list[str]:
+    with open(folder / "per_image.csv", newline="") as file:
+        return [row[name] for row in csv.DictReader(file)]
+
+
+def values(folder: Path, name: str) -> np.ndarray:
+    return np.array(column(folder, name), dtype=np.float64)
+
+
+def state(folder: Path) -> dict[Path, tuple[int, str]]:
+    """Time of change and content of every file."""
+    return {
+        path: (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second run, of another seed, with larger holes."""
+    folder = tmp_path_factory.mktemp("other")
+    with typed_in(folder) as run:
+        narrow = [*NARROW, "trainer.max_epochs=1", "hydra.run.dir=other"]
+        run("train", *narrow, "seed=1", "mask.max_side=0.5")
+    return folder / "other"
+
+
+def test_a_run_measured_again_gives_its_own_numbers_and_stays_as_it_was(
+    command, tmp_path: Path, trained: Path
+) -> None:
+    before = state(trained)
+    command("evaluate", f"run={trained}", "hydra.run.dir=again")
+    assert state(trained) == before
+    assert numbers(tmp_path / "again") == numbers(trained)
+    assert metrics(tmp_path / "again")["mask_hash"] == metrics(trained)["mask_hash"]
+    for name in ("file", "psnr_hole"):
+        assert column(tmp_path / "again", name) == column(trained, name)
+
+
+def test_a_run_beside_the_classical_fills_on_other_holes(
+    command, tmp_path: Path, trained: Path
+) -> None:
+    command("evaluate", f"run={trained}", "mask=medium", f"against=[{','.join(CLASSICAL)}]")
+    (folder,) = (tmp_path / "outputs" / "evaluate" / "glcic").iterdir()  # a folder of its own
+    folders = [folder, *(folder / "against" / name for name in CLASSICAL)]
+    assert {metrics(one)["mask_hash"] for one in folders} == {metrics(folder)["mask_hash"]}
+    assert metrics(folder)["mask_hash"] != metrics(trained)["mask_hash"]
+
+    for one in folders:  # a line a picture, with the mean that metrics.json states
+        assert column(one, "file") == column(trained, "file")
+        assert values(one, "psnr_hole").mean() == pytest.approx(metrics(one)["psnr_hole"])
+        with Image.open(one / "pictures" / "test.png") as picture:
+            assert min(picture.size) > 100
+
+    lines = (folder / "table.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line[:1] == "|"]
+    assert [row[0] for row in rows[2:]] == ["glcic", *CLASSICAL]
+    assert rows[2][-2:] == ["", ""]  # no gain over itself
+    for one, row in zip(folders[1:], rows[3:], strict=True):
+        gain, low, high = map(float, re.findall(r"[+-]\d+\.\d+", row[-2]))
+        difference = values(folder, "psnr_hole") - values(one, "psnr_hole")
+        assert gain == pytest.approx(difference.mean(), abs=0.0051)
+        # Student's t for nine degrees of freedom, from a table
+        half = 2.262 * difference.std(ddof=1) / len(difference) ** 0.5
+        assert [low, high] == pytest.approx([gain - half, gain + half], abs=0.011)
+    with Image.open(folder / "pictures" / "comparison.png") as picture:
+        assert min(picture.size) > 100
+
+
+def test_a_run_on_a_folder_of_other_pictures(command, tmp_path: Path, trained: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "own").mkdir()
+    for i in range(9):
+        pixels = rng.integers(0, 256, (50, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "own" / f"picture{i}.png")
+    # data.patches, which the run was trained with, is unknown to a folder.
+    command(
+        "evaluate", f"run={trained}", "data=folder", "data.root=own",
+        "data.shares=[0.34,0.33,0.33]", "hydra.run.dir=own_test",
+    )  # fmt: skip
+    facts = metrics(tmp_path / "own_test")
+    assert facts["n"] == 3
+    assert facts["image_size"] == 32  # the run's, which all data sets know
+    assert set(column(tmp_path / "own_test", "file")) < {f"picture{i}.png" for i in range(9)}
+
+
+def test_what_is_typed_wins_over_the_run(command, tmp_path: Path, other: Path) -> None:
+    command("evaluate", f"run={other}", "data.image_size=48", "hydra.run.dir=larger")
+    assert metrics(tmp_path / "larger")["image_size"] == 48
+    assert "max_side=0.5" in metrics(tmp_path / "larger")["mask"]  # still the run's
+    command("evaluate", f"run={other}", "mask.max_side=0.4", "hydra.run.dir=smaller")
+    assert "max_side=0.4," in metrics(tmp_path / "smaller")["mask"]
+    # mask.max_side, which the run was trained with, is unknown to strokes.
+    command("evaluate", f"run={other}", "mask=thin", "hydra.run.dir=strokes")
+    assert metrics(tmp_path / "strokes")["mask"].startswith("Strokes")
+
+
+def test_settings_of_the_model_apply_on_top_of_the_run(
+    command, tmp_path: Path, trained: Path
+) -> None:
+    command("evaluate", f"run={trained}", "model.fill=0.9", "hydra.run.dir=light")
+    light, own = metrics(tmp_path / "light"), metrics(trained)
+    assert light["mask_hash"] == own["mask_hash"]
+    assert light["psnr_hole"] != own["psnr_hole"]
+    config = OmegaConf.load(tmp_path / "light" / "config.yaml")
+    assert (config.model.fill, config.model.width) == (0.9, 4)
+
+
+def test_a_run_beside_another_run(command, tmp_path: Path, trained: Path, other: Path) -> None:
+    # On the holes of `other`, so that its numbers are known from its own test.
+    command(
+        "evaluate", f"run={trained}", "mask.max_side=0.5", f"against={other}", "hydra.run.dir=a"
+    )
+    assert numbers(tmp_path / "a" / "against" / "other") == numbers(other)
+    assert metrics(tmp_path / "a")["mask_hash"] == metrics(other)["mask_hash"]
+    assert numbers(tmp_path / "a") != numbers(other)
+
+
+@pytest.mark.parametrize(
+    "change", ["data.eval_batch_size=3", "data.num_workers=1", "seed=7", "channels_last=false"]
+)
+def test_numbers_do_not_depend_on_how_they_are_computed(
+    command, tmp_path: Path, trained: Path, change: str
+) -> None:
+    command("evaluate", f"run={trained}", change, "hydra.run.dir=changed")
+    changed = tmp_path / "changed"
+    assert metrics(changed)["mask_hash"] == metrics(trained)["mask_hash"]
+    assert numbers(changed) == pytest.approx(numbers(trained), rel=1e-4)
+    assert values(changed, "psnr_hole") == pytest.approx(values(trained, "psnr_hole"), rel=1e-4)
+
+
+def test_a_method_without_training_needs_no_run_and_leaves_a_runs_folder(
+    command, tmp_path: Path
+) -> None:
+    data = ["data.image_size=32", "data.patches=[8,8,6]", "callbacks.progress=null"]
+    command("train", "model=telea", *data, "seed=3", "hydra.run.dir=trained")
+    command("evaluate", "model=telea", *data, "hydra.run.dir=measured")
+    assert numbers(tmp_path / "trained") == numbers(tmp_path / "measured")
+
+    folder = tmp_path / "trained"
+    facts = metrics(folder)
+    assert (facts["method"], facts["n"], facts["seed"]) == ("telea", 6, 3)
+    assert re.fullmatch("[0-9a-f]{16}", facts["mask_hash"])
+    assert facts["versions"]["torch"] and "commit" in facts
+    assert facts["wall_seconds"] > 0 and facts["test_images_per_second"] > 0
+    assert len(column(folder, "file")) == 6
+    config = OmegaConf.load(folder / "config.yaml")
+    assert (config.data.image_size, config.data.mask.min_side) == (32, 0.3125)
+    for name in ("pictures/test.png", "train.log", ".hydra/overrides.yaml", "table.md"):
+        assert (folder / name).is_file(), name
+    assert not (folder / "checkpoints").exists()
+
+
+def test_a_resume_that_is_refused_leaves_the_run_as_it_was(
+    command, failure, tmp_path: Path, trained: Path
+) -> None:
+    failure("train", f"resume={trained}", "model.width=8", "trainer.max_epochs=2")
+    assert OmegaConf.load(trained / "config.yaml").model.width == 4
+    command("evaluate", f"run={trained}", "hydra.run.dir=still")
+    assert numbers(tmp_path / "still") == numbers(trained)

@@ -1,0 +1,123 @@
+"""What a training leaves behind, and the switches that change how it runs."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import NARROW
+from PIL import Image
+
+
+def test_a_run_leaves_the_folder_of_the_design(command, tmp_path: Path, capsys) -> None:
+    command("train", *NARROW, "hydra.run.dir=run", "against=[mean_fill,telea,navier_stokes]")
+    run = tmp_path / "run"
+    assert (run / ".hydra" / "overrides.yaml").is_file() and (run / "train.log").is_file()
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["model"]["image_size"] == 32  # resolved
+
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["n"] == 10 and metrics["seed"] == 0 and len(metrics["mask_hash"]) == 16
+    assert metrics["wall_seconds"] > 0 and metrics["test_images_per_second"] > 0
+    assert metrics["train_images_per_second"] > 0 and metrics["epochs"] == 2
+    assert metrics["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert metrics["commit"] is None or len(metrics["commit"].removesuffix("-dirty")) == 40
+
+    with open(run / "per_image.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 10 and rows[0]["file"]
+    mean = sum(float(row["psnr_hole"]) for row in rows) / len(rows)
+    assert mean == pytest.approx(metrics["psnr_hole"], rel=1e-5)
+
+    pictures = {path.name for path in (run / "pictures").iterdir()}
+    assert pictures == {"val_epoch_0000.png", "val_epoch_0001.png", "test.png", "comparison.png"}
+    grid = Image.open(run / "pictures/test.png")
+    assert grid.height == 6 * 132 + 4  # six rows: target to completed local crop
+    for name in ("mean_fill", "telea", "navier_stokes"):
+        other = json.loads((run / "against" / name / "metrics.json").read_text())
+        assert other["mask_hash"] == metrics["mask_hash"]
+    shown = capsys.readouterr().out
+    assert "navier_stokes" in shown and "comparison.png" in shown
+    assert (run / "table.md").read_text().count("\n| ") == 5
+
+
+def test_best_holds_weights_alone_and_last_all_that_a_resume_needs(command, tmp_path: Path) -> None:
+    command("train", *NARROW, "hydra.run.dir=run")
+    best, last = (
+        torch.load(tmp_path / f"run/checkpoints/{name}.ckpt", weights_only=True)
+        for name in ("best", "last")
+    )
+    assert "optimizer_states" not in best and len(last["optimizer_states"]) == 3
+    assert best["state_dict"].keys() == last["state_dict"].keys()
+    assert not any("metric" in name for name in best["state_dict"])
+
+
+def test_scalars_of_all_phases_and_validation_are_logged_by_batch(command, tmp_path: Path) -> None:
+    command("train", *NARROW, "hydra.run.dir=run", "trainer.log_every_n_steps=1")
+    with open(tmp_path / "run/metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    losses = {key for row in rows for key, value in row.items() if value and "loss" in key}
+    assert losses >= {"train/loss_completion", "train/loss_d", "train/loss_g", "val/loss"}
+    assert sorted({int(row["step"]) for row in rows}) == list(range(16))  # 2 epochs of 8 batches
+    validated = [int(row["step"]) for row in rows if row.get("val/psnr_hole")]
+    assert validated == [7, 15]
+
+
+@pytest.mark.parametrize("name", ["fast", "overfit", "limit", "profile"])
+def test_debug_runs(command, tmp_path: Path, name: str) -> None:
+    shorter = {"overfit": ["trainer.max_epochs=10"], "limit": ["data.batch_size=2"]}.get(name, [])
+    shorter += ["data.eval_batch_size=1"]
+    command("train", *NARROW, f"debug={name}", "hydra.run.dir=run", *shorter)
+    assert (tmp_path / "run/metrics.json").is_file()
+
+
+def test_without_callbacks_the_last_weights_are_tested(command, tmp_path: Path) -> None:
+    command(
+        "train",
+        *[text for text in NARROW if not text.startswith("callbacks.")],
+        "callbacks=none",
+        "trainer.max_epochs=1",
+        "hydra.run.dir=run",
+    )
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["n"] == 10
+    assert not (tmp_path / "run/checkpoints").exists()
+
+
+def test_loggers_write_into_the_runs_folder(command, tmp_path: Path, monkeypatch) -> None:
+    short = [*NARROW, "trainer.max_epochs=1"]
+    command("train", *short, "logger=tensorboard", "hydra.run.dir=board")
+    assert list((tmp_path / "board/tensorboard").glob("events.out.tfevents.*"))
+    command("train", *short, "logger=wandb", "logger.wandb.offline=true", "hydra.run.dir=sent")
+    assert list((tmp_path / "sent/wandb").glob("offline-run-*/*.wandb"))
+    command("train", *short, "logger=none", "hydra.run.dir=silent")
+    assert not (tmp_path / "silent/metrics.csv").exists()
+    assert (tmp_path / "silent/metrics.json").exists()
+
+
+def test_multirun_gives_each_job_a_folder(command, tmp_path: Path) -> None:
+    command("train", "-m", *NARROW, "trainer.max_epochs=1", "model.mse_weight=1,10", "name=weights")
+    jobs = sorted((tmp_path / "outputs/sweeps/weights").glob("*/metrics.json"))
+    assert len(jobs) == 2
+    hashes = {json.loads(path.read_text())["mask_hash"] for path in jobs}
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("mask", ["strokes", "half", "expand", "pixels", "super_resolution"])
+def test_any_mask_goes_with_any_method(command, tmp_path: Path, mask: str) -> None:
+    command("train", *NARROW, f"mask={mask}", "debug=fast", "hydra.run.dir=run")
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["psnr_hole"] > 0
+
+
+def test_grey_pictures(command, tmp_path: Path) -> None:
+    command("train", *NARROW, "data.channels=1", "debug=fast", "hydra.run.dir=run")
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["n"] > 0
+
+
+def test_places_end_to_end_on_real_photographs(command, tmp_path: Path, real_data) -> None:
+    root = real_data("places")
+    small = [text for text in NARROW if not text.startswith(("data=", "data.patches"))]
+    command("train", *small, "data=places", f"data.root={root}", "debug=fast", "hydra.run.dir=run")
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["n"] == 8 and (tmp_path / "run/pictures/test.png").is_file()
