@@ -30,8 +30,10 @@ for message in (
     "Precision bf16-mixed is not supported by the model summary",
     ".*treespec, LeafSpec.*is deprecated",
     "The '.*_dataloader' does not have many workers",
+    "Couldn.t infer the batch indices",  # photographs come one by one
     "Checkpoint directory .* exists and is not empty",  # a resumed run's
     "The number of training batches .* is smaller than the logging interval",
+    "Couldn't infer the batch indices fetched from your dataloader",  # predict's has no batches
 ):
     warnings.filterwarnings("ignore", message)
 

@@ -32,3 +32,36 @@ def adversarial(logits: Tensor, real: bool) -> Tensor:
     logits = logits.float()
     target = torch.ones_like(logits) if real else torch.zeros_like(logits)
     return F.binary_cross_entropy_with_logits(logits, target)
+
+
+def absolute_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean absolute error of each picture; see `squared_error`."""
+    error = (prediction.float() - target.float()).abs()
+    if weight is None:
+        return error.mean(dim=(1, 2, 3))
+    total = (error * weight).sum(dim=(1, 2, 3))
+    return total / (weight.sum(dim=(1, 2, 3)) * error.shape[1]).clamp(min=1e-8)
+
+
+def focal_frequency(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Focal frequency loss of each picture (arXiv 2012.12821, eq. 8, alpha = 1, whole image).
+
+    The squared distance of the two spectra, each frequency weighted by how far it is off: the
+    distance itself over the picture's largest, through which no gradient goes.
+
+    Args:
+        prediction: (B, C, H, W)
+        target: (B, C, H, W)
+        weight: (B, 1, H, W), the region outside which both count as equal; None is everywhere
+
+    Returns:
+        (B,)
+    """
+    difference = prediction.float() - target.float()
+    if weight is not None:
+        difference = difference * weight
+    spectrum = torch.fft.fft2(difference, norm="ortho")
+    squared = spectrum.real.square() + spectrum.imag.square()
+    focus = squared.detach().sqrt()
+    focus = focus / focus.amax(dim=(2, 3), keepdim=True).clamp(min=1e-8)
+    return (focus * squared).mean(dim=(1, 2, 3))

@@ -42,7 +42,9 @@ class Result:
     def write(self, folder: Path) -> None:
         """Write metrics.json and per_image.csv."""
         folder.mkdir(parents=True, exist_ok=True)
-        content = {"method": self.method, **self.summary, **self.facts, **provenance()}
+        # JSON has no NaN: what could not be measured (no hole, say) is null.
+        summary = {name: v if np.isfinite(v) else None for name, v in self.summary.items()}
+        content = {"method": self.method, **summary, **self.facts, **provenance()}
         write_json(folder / "metrics.json", content)
         with open(folder / "per_image.csv", "w", newline="") as file:
             writer = csv.writer(file)

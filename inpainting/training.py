@@ -6,8 +6,7 @@ import time
 from pathlib import Path
 
 from lightning import Trainer, seed_everything
-from lightning.pytorch.callbacks import LambdaCallback
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 

@@ -38,7 +38,7 @@ def test_masks(composed, name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in options("data") if name != "base"])
 def test_data(composed, name: str) -> None:
     data = instantiate(composed(f"data={name}").data, _convert_="all")
-    assert data.image_size == 64 and data.mask(1, 64, 64, _generator()).shape == (1, 1, 64, 64)
+    assert data.mask(1, 64, 64, _generator()).shape == (1, 1, 64, 64)
 
 
 def _generator():
@@ -54,7 +54,7 @@ def test_models(composed, name: str) -> None:
     assert config.name == name
     assert config.monitor is None or config.monitor.metric.startswith("val/")
     method = instantiate(config.model, _convert_="all")
-    assert method.channels == 3
+    assert method.channels == config.data.channels
     if method.trained:
         method.configure_optimizers()
 

@@ -131,7 +131,7 @@ def test_settings_of_the_model_apply_on_top_of_the_run(
     assert light["mask_hash"] == own["mask_hash"]
     assert light["psnr_hole"] != own["psnr_hole"]
     config = OmegaConf.load(tmp_path / "light" / "config.yaml")
-    assert (config.model.fill, config.model.width) == (0.9, 4)
+    assert (config.model.fill, config.model.width) == (0.9, 8)
 
 
 def test_a_run_beside_another_run(command, tmp_path: Path, trained: Path, other: Path) -> None:
@@ -177,12 +177,3 @@ def test_a_method_without_training_needs_no_run_and_leaves_a_runs_folder(
     for name in ("pictures/test.png", "train.log", ".hydra/overrides.yaml", "table.md"):
         assert (folder / name).is_file(), name
     assert not (folder / "checkpoints").exists()
-
-
-def test_a_resume_that_is_refused_leaves_the_run_as_it_was(
-    command, failure, tmp_path: Path, trained: Path
-) -> None:
-    failure("train", f"resume={trained}", "model.width=8", "trainer.max_epochs=2")
-    assert OmegaConf.load(trained / "config.yaml").model.width == 4
-    command("evaluate", f"run={trained}", "hydra.run.dir=still")
-    assert numbers(tmp_path / "still") == numbers(trained)

@@ -8,7 +8,7 @@ from lightning import Trainer
 from torch.utils.data import DataLoader, Dataset
 
 from inpainting.errors import InputError
-from inpainting.methods.glcic import COMPLETION, DISCRIMINATION, JOINT, GLCIC
+from inpainting.methods.glcic import COMPLETION, DISCRIMINATION, GLCIC, JOINT
 from inpainting.schedules import Constant
 
 SIZE = 32

@@ -94,6 +94,6 @@ def test_windows_cover_every_hole_pixel_once_and_hold_their_holes_wholly() -> No
     covered = sum(members.int() for _, members in windows)
     assert torch.equal(covered, (mask[0, 0] > 0).int())
     for (top, left, height, width), members in windows:
-        assert 0 <= top and top + height <= 200 and 0 <= left and left + width <= 300
+        assert top >= 0 and top + height <= 200 and left >= 0 and left + width <= 300
         assert members[top : top + height, left : left + width].sum() == members.sum()
     assert windows[0][0][2:] == (200, 300)  # 140 px of hole at 45 % would be 312 px: the picture

@@ -17,7 +17,8 @@ SIZE = 32
 def method(request, composed) -> Inpainter:
     torch.manual_seed(0)
     small = ["model.width=4"] if request.param == "glcic" else []
-    config = composed(f"model={request.param}", f"data.image_size={SIZE}", *small)
+    data = [f"data.image_size={SIZE}", "data.channels=3"]
+    config = composed(f"model={request.param}", *data, *small)
     return instantiate(config.model, _convert_="all").eval()
 
 

@@ -121,3 +121,19 @@ def test_places_end_to_end_on_real_photographs(command, tmp_path: Path, real_dat
     command("train", *small, "data=places", f"data.root={root}", "debug=fast", "hydra.run.dir=run")
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     assert metrics["n"] == 8 and (tmp_path / "run/pictures/test.png").is_file()
+
+
+def test_without_holes_there_is_nothing_to_measure_in_them(command, tmp_path: Path) -> None:
+    command(
+        "train",
+        "model=mean_fill",
+        *NARROW[1:6],
+        "trainer=cpu",
+        "callbacks.progress=null",
+        "mask=none",
+        "against=[telea]",
+        "hydra.run.dir=run",
+    )
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["psnr_hole"] is None and metrics["n_without_hole"] == metrics["n"] == 10
+    assert metrics["psnr"] == 100 and metrics["l1"] == 0

@@ -18,6 +18,8 @@ class BareGLCIC:
         bf16: bfloat16 autocast
     """
 
+    chance = torch.default_generator  # of the local crops
+
     def __init__(
         self,
         generator: nn.Module,
@@ -59,7 +61,7 @@ class BareGLCIC:
         return None
 
     def _judge(self, image: Tensor, fake: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        corners = local_boxes(mask, self.local_size, torch.default_generator)
+        corners = local_boxes(mask, self.local_size, self.chance)
         both = torch.cat([image, fake])
         local = crop(both, corners.repeat(2, 1), self.local_size)
         real_logits, fake_logits = self.discriminator(both, local).chunk(2)

@@ -1,0 +1,53 @@
+"""scikit-learn's handwritten digits, enlarged to 28x28: real digits without a download."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from inpainting.data.arrays import Pictures, split_indices
+from inpainting.data.base import InpaintingDataModule
+
+
+def as_pictures(
+    images: np.ndarray, files: list[str], labels: np.ndarray, image_size: int, channels: int
+) -> Pictures:
+    """Grey images brought to a size and a number of channels.
+
+    Args:
+        images: (N, H, W) uint8
+        files: a name each
+        labels: (N,) int64
+        image_size: side wanted, in pixels; bicubic where it differs
+        channels: 1, or 3 equal ones
+    """
+    if images.shape[1:] != (image_size, image_size):
+        size = (image_size, image_size)
+        method = cv2.INTER_AREA if image_size < images.shape[1] else cv2.INTER_CUBIC
+        images = np.stack([cv2.resize(image, size, interpolation=method) for image in images])
+    return Pictures(np.repeat(images[..., None], channels, axis=3), files, labels)
+
+
+class DigitsDataModule(InpaintingDataModule):
+    """1,797 digits of 8x8 and 17 grey levels (UCI, E. Alpaydin 1998), in memory.
+
+    Args:
+        shares: of train, val and test
+        **kwargs: of `InpaintingDataModule`
+    """
+
+    def __init__(self, *, shares: Sequence[float], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.shares = list(shares)
+
+    def pictures(self, split: str) -> Pictures:
+        """The digits of a split."""
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        images = np.round(digits.images * (255 / 16)).astype(np.uint8)
+        order = split_indices(len(images), self.shares, self.split_seed)[split]
+        files = [f"digit/{index}" for index in order]
+        labels = digits.target[order].astype(np.int64)
+        return as_pictures(images[order], files, labels, self.image_size, self.channels)
