@@ -12,9 +12,9 @@ from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
+from inpainting.errors import NonFiniteLossError
 from inpainting.grid import picture_grid
 from inpainting.image import crop, erase, local_boxes, local_size
-from inpainting.methods.scalars import NonFiniteLossError
 from inpainting.metrics import InpaintingMetrics, structural_similarity, summarise
 
 

@@ -1,4 +1,4 @@
-"""The error for bad input: one sentence that names the file or key and what to type instead."""
+"""Errors that are for the user: one sentence that names the file or key and what to type."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,10 +9,18 @@ from functools import wraps
 class InputError(ValueError):
     """What the user gave cannot be used."""
 
+    status = 2
+
+
+class NonFiniteLossError(RuntimeError):
+    """A loss became NaN or infinite."""
+
+    status = 1
+
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Print an InputError alone, without a traceback, and exit with status 2.
+    """Print one of the errors above alone, without a traceback, and exit with its status.
 
     Hydra wraps what a constructor raises, so the chain of causes is searched.
     """
@@ -20,12 +28,12 @@ def one_sentence() -> Iterator[None]:
         yield
     except Exception as error:
         cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, InputError):
+        while cause is not None and not isinstance(cause, (InputError, NonFiniteLossError)):
             cause = cause.__cause__
         if cause is None:
             raise
         print(f"error: {cause}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(cause.status)
 
 
 def exits_with_one_sentence(function: Callable) -> Callable:

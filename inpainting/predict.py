@@ -12,8 +12,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from inpainting import CONF
+from inpainting.arguments import evaluation_arguments
 from inpainting.errors import exits_with_one_sentence
-from inpainting.runs import claimed, evaluation_arguments
+from inpainting.runs import claimed
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="predict")

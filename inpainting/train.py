@@ -13,8 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from inpainting import CONF
+from inpainting.arguments import resume_arguments
 from inpainting.errors import exits_with_one_sentence
-from inpainting.runs import claimed, resume_arguments
+from inpainting.runs import claimed
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="train")

@@ -37,9 +37,7 @@ def train(config: DictConfig, folder: Path) -> float | None:
     if method.trained:
         check_training(config, method, data)
         facts |= fit(trainer, method, data, config, folder)
-        if trainer.checkpoint_callback is not None:  # without it, the last weights are tested
-            best = trainer.checkpoint_callback.best_model_score
-            load_weights(method, folder / "checkpoints" / "best.ckpt", "best")
+        best = load_best(trainer, method, folder)
     tested = assembly.test(trainer, method, data, config.name)
     tested.result.facts |= facts | {"wall_seconds": round(time.perf_counter() - began, 1)}
     if trainer.is_global_zero:
@@ -72,11 +70,12 @@ def check_training(config: DictConfig, method: Inpainter, data: object) -> None:
         )
 
 
-def load_best(trainer: Trainer, method: Inpainter) -> float | None:
+def load_best(trainer: Trainer, method: Inpainter, folder: Path) -> float | None:
     """Put the best weights into the method; its score. Without such a callback the last stay."""
     for one in trainer.checkpoint_callbacks:
-        if isinstance(one, ModelCheckpoint) and one.best_model_path:
-            load_weights(method, Path(one.best_model_path), "callbacks.best")
+        if isinstance(one, ModelCheckpoint):
+            # By name, not by `best_model_path`: a resumed run may have been moved.
+            load_weights(method, folder / "checkpoints" / "best.ckpt", "callbacks.best")
             return None if one.best_model_score is None else float(one.best_model_score)
     return None
 

@@ -123,6 +123,13 @@ def test_what_is_typed_wins_over_the_run(command, tmp_path: Path, other: Path) -
     assert metrics(tmp_path / "strokes")["mask"].startswith("Strokes")
 
 
+def test_a_run_on_pictures_of_a_size_its_network_does_not_take(
+    command, tmp_path: Path, trained: Path
+) -> None:
+    command("evaluate", f"run={trained}", "data.image_size=30", "hydra.run.dir=odd")
+    assert metrics(tmp_path / "odd")["image_size"] == 30
+
+
 def test_settings_of_the_model_apply_on_top_of_the_run(
     command, tmp_path: Path, trained: Path
 ) -> None:

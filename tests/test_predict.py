@@ -178,6 +178,17 @@ def test_a_soft_mask_blends_in_proportion(command, tmp_path: Path, method: list[
     assert (after != before)[soft > 200].any(-1).mean() > 0.9
 
 
+def test_a_method_for_grey_pictures_leaves_known_colours(command, tmp_path: Path) -> None:
+    save(tmp_path / "photo.png", pixels(40, 36, 3))
+    save(tmp_path / "mask.png", mask(40, 36))
+    typed = ["input=photo.png", "masks=mask.png", "out=filled"]
+    command("predict", "model=telea", "data.channels=1", "trainer=cpu", *typed)
+    before, after = stored(tmp_path / "photo.png"), stored(tmp_path / "filled/photo.png")
+    hole = mask(40, 36) > 0
+    np.testing.assert_array_equal(after[~hole], before[~hole])
+    assert (np.ptp(after[hole], axis=-1) == 0).all()
+
+
 def test_a_result_is_replaced_only_when_asked(
     command, failure, tmp_path: Path, method: list[str]
 ) -> None:

@@ -122,7 +122,7 @@ class Inpainter(LightningModule):
                 f"(B, {self.channels}, H, W) and (B, 1, H, W)"
             )
         masked_image = erase(image, mask, self.fill)
-        if self.fixed_size in (None, height) and self.fixed_size in (None, width):
+        if self.fixed_size is None or (height, width) == (self.fixed_size, self.fixed_size):
             inputs = [
                 None if x is None else x.repeat_interleave(num_completions, 0)
                 for x in (masked_image, mask, attributes)
@@ -198,7 +198,10 @@ class Inpainter(LightningModule):
         """
         # Evaluation has its own chance: it must not move training's, and must repeat.
         generator = torch.Generator(self.device).manual_seed(0)
-        loss = self.evaluation_loss(batch, generator)
+        size = batch["image"].shape[-2:]
+        loss = None  # on pictures of another size than the network's there is none
+        if self.fixed_size is None or size == (self.fixed_size, self.fixed_size):
+            loss = self.evaluation_loss(batch, generator)
         if completions is not None:
             keep = batch["index"] < completions
             part = {name: value[keep] for name, value in batch.items()}

@@ -163,7 +163,8 @@ class GLCIC(Inpainter):
     def evaluation_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The MSE of the completion phase."""
         masked_image = erase(batch["image"], batch["mask"], self.fill)
-        return self.reconstruction(self(masked_image, batch["mask"]), batch)
+        prediction = self._predict_padded(masked_image, batch["mask"], None, generator)
+        return self.reconstruction(prediction, batch)
 
     def judge(self, image: Tensor, fake: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's logits for real and fake pictures, (B,) each."""

@@ -5,9 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-
-class NonFiniteLossError(RuntimeError):
-    """A loss became NaN or infinite."""
+from inpainting.errors import NonFiniteLossError
 
 
 class TrainingScalars:

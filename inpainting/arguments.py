@@ -1,0 +1,100 @@
+"""Command lines that start from a run: its own overrides, followed by those typed now."""
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from inpainting import CONF
+from inpainting.errors import InputError
+from inpainting.runs import Run, claimed, is_first_process, read_checkpoint
+
+# What an evaluation elsewhere must not inherit from the run: how it was trained and where it wrote.
+TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "name", "against")
+TRAINING_KEYS += ("resume", "init_from", "run", "compile")
+
+
+def quoted(key: str, value: object) -> str:
+    """An override that Hydra's grammar takes whatever characters the value has."""
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{text}"'
+
+
+def _given(arguments: list[str], key: str) -> str | None:
+    """The last value typed for a key, None for none or null."""
+    values = [text.split("=", 1)[1] for text in arguments if text.startswith(f"{key}=")]
+    value = values[-1].strip("\"'") if values else "null"
+    return None if value in ("", "null") else value
+
+
+def resume_arguments(arguments: list[str]) -> list[str]:
+    """Command line of `train resume=FOLDER`: the run's own overrides, then those typed now."""
+    folder = _given(arguments, "resume")
+    if folder is None:
+        check_free(arguments)
+        return arguments
+    run = Run.open(folder, "resume")
+    read_checkpoint(run.checkpoint("last", "resume"), "resume")
+    if is_first_process():
+        with claimed(run.folder, resume=True):
+            pass
+    kept = [text for text in run.overrides if not text.startswith("resume=")]
+    if arguments[: len(kept)] == kept and "hydra.output_subdir=null" in arguments:
+        return arguments  # a further process, which Lightning started with what stands here
+    # Hydra must not write into the run before it is known that the training can go on.
+    return [*kept, *arguments, quoted("hydra.run.dir", folder), "hydra.output_subdir=null"]
+
+
+def check_free(arguments: list[str]) -> None:
+    """Refuse a typed folder that holds a run, before Hydra writes into it.
+
+    Raises:
+        InputError: see `claimed`.
+    """
+    folder = _given(arguments, "hydra.run.dir")
+    if folder and Path(folder).is_dir() and is_first_process():
+        with claimed(Path(folder), resume=False):
+            pass
+
+
+def _key(override: str) -> str:
+    """What an override changes: data, data.root, logger@loggers.second."""
+    return override.lstrip("+~").split("=")[0]
+
+
+def _kept(run: Run, arguments: list[str]) -> list[str]:
+    """The run's overrides that an evaluation composes again.
+
+    Where another data set or kind of hole is typed now, the settings of the run's own are left
+    out: the other one need not know them. Of a data set, those that all of them have are kept.
+    """
+    kept = [t for t in run.overrides if _key(t).split(".")[0].split("@")[0] not in TRAINING_KEYS]
+    common = {"data": list(OmegaConf.load(Path(CONF) / "data" / "base.yaml")), "mask": []}
+    for group, keys in common.items():
+        if _given(arguments, group) in (None, run.choice(group)):
+            continue
+        allowed = {f"{group}.{key}" for key in keys}
+        kept = [
+            text
+            for text in kept
+            if not _key(text).startswith(f"{group}.")
+            or ".".join(_key(text).split(".")[:2]) in allowed
+        ]
+    return kept
+
+
+def evaluation_arguments(arguments: list[str]) -> list[str]:
+    """Command line of `evaluate run=FOLDER`: the run's data, mask and model, then what is typed."""
+    check_free(arguments)
+    folder = _given(arguments, "run")
+    if folder is None:
+        return arguments
+    run = Run.open(folder)
+    model = _given(arguments, "model")
+    if model is not None:
+        raise InputError(
+            f"run={folder} brings its own model: leave out model={model}, or type it without run="
+        )
+    kept = _kept(run, arguments)
+    if not is_first_process() and arguments[: len(kept)] == kept:
+        return arguments  # started by Lightning with what stands here
+    return [*kept, *arguments]

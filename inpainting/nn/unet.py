@@ -1,0 +1,171 @@
+"""The denoiser of report 003: a U-Net of depthwise separable convolutions (arXiv 1505.04597).
+
+The structure is that of the report's authors. Every convolution is followed by batch norm, which
+makes its bias superfluous; the biases are kept, as the report's count has them.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def _conv(
+    i: int, o: int, kernel: int = 1, stride: int = 1, groups: int = 1, activation: bool = False
+) -> list[nn.Module]:
+    convolution = nn.Conv2d(i, o, kernel, stride, kernel // 2, groups=groups)
+    return [convolution, nn.BatchNorm2d(o), *([nn.SiLU()] if activation else [])]
+
+
+def _separable(i: int, o: int) -> list[nn.Module]:
+    """One main block: mix channels, filter each of them, mix again (arXiv 1704.04861)."""
+    return [
+        *_conv(i, i, activation=True),
+        *_conv(i, i, 3, groups=i),
+        *_conv(i, o, activation=True),
+    ]
+
+
+def _separables(i: int, o: int, count: int) -> nn.Sequential:
+    """`count` blocks; the last one goes from `i` to `o` channels."""
+    keeping = [layer for _ in range(count - 1) for layer in _separable(i, i)]
+    return nn.Sequential(*keeping, *_separable(i, o))
+
+
+def _halve(i: int, o: int) -> nn.Sequential:
+    return nn.Sequential(*_conv(i, o), *_conv(o, o, 3, stride=2, groups=o), *_conv(o, o))
+
+
+class _Time(nn.Module):
+    """Adds what an MLP makes of the time embedding to every pixel."""
+
+    def __init__(self, time_dim: int, channels: int):
+        super().__init__()
+        hidden = time_dim // 2
+        self.mlp = nn.Sequential(
+            nn.Linear(time_dim, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, channels)
+        )
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        return F.relu(x + self.mlp(time)[:, :, None, None])  # (B, C) to (B, C, 1, 1)
+
+
+class _Attention(nn.Module):
+    """Self-attention among all pixels, added to them (arXiv 1706.03762)."""
+
+    def __init__(self, channels: int, head_dim: int = 32):
+        super().__init__()
+        self.heads = channels // head_dim if channels % head_dim == 0 else 1
+        self.norm = nn.BatchNorm2d(channels)
+        self.to_qkv = nn.Conv2d(channels, 3 * channels, 1, bias=False)
+        self.out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, height, width = x.shape
+        qkv = self.to_qkv(self.norm(x)).flatten(2)  # (B, 3C, HW)
+        qkv = qkv.unflatten(1, (3, self.heads, channels // self.heads))  # (B, 3, heads, D, HW)
+        q, k, v = qkv.transpose(3, 4).unbind(1)  # (B, heads, HW, D) each
+        attended = F.scaled_dot_product_attention(q, k, v)
+        attended = attended.transpose(2, 3).reshape(batch, channels, height, width)
+        return x + self.out(attended)
+
+
+class _Encoder(nn.Module):
+    def __init__(self, i: int, o: int, time_dim: int, attention: bool):
+        super().__init__()
+        self.blocks = _separables(i, o // 2, 4)
+        self.time = _Time(time_dim, o // 2)
+        self.attention = _Attention(o // 2) if attention else nn.Identity()
+        self.halve = _halve(o // 2, o)
+
+    def forward(self, x: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, i, H, W) to (B, o, H/2, W/2), and what skips to the decoder, (B, o/2, H, W)."""
+        skip = self.attention(self.time(self.blocks(x), time))
+        return self.halve(skip), skip
+
+
+class _Decoder(nn.Module):
+    def __init__(self, i: int, o: int, time_dim: int, attention: bool):
+        super().__init__()
+        self.blocks = _separables(i, i // 2, 4)
+        self.time = _Time(time_dim, i // 2)
+        self.attention = _Attention(i // 2) if attention else nn.Identity()
+        self.out = _separables(i // 2, o, 1)
+
+    def forward(self, x: Tensor, skip: Tensor, time: Tensor) -> Tensor:
+        """(B, i/2, H/2, W/2) and a skip (B, i/2, H, W) to (B, o, H, W)."""
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        x = self.blocks(torch.cat([x, skip], 1))
+        return self.out(self.attention(self.time(x, time)))
+
+
+class UNet(nn.Module):
+    """Encoder, middle and decoder with skips, told the time by a table and an MLP at each level.
+
+    1,794,625 parameters for one channel and the default arguments.
+
+    Args:
+        channels: image channels
+        base_dim: channels of the first layer, an even number; the time embedding has four times as
+            many numbers
+        dim_mults: channels after each halving, as multiples of `base_dim`
+        timesteps: rows of the table of times
+        attention_levels: the lowest resolutions that get self-attention: 1 is the middle, 2 the
+            level above it too; the report has none
+    """
+
+    def __init__(
+        self,
+        channels: int = 1,
+        base_dim: int = 64,
+        dim_mults: Sequence[int] = (2, 4),
+        timesteps: int = 1000,
+        attention_levels: int = 0,
+    ):
+        super().__init__()
+        time_dim = 4 * base_dim
+        dims = [base_dim, *(base_dim * mult for mult in dim_mults)]
+        levels = len(dim_mults)
+        self.size_multiple = 2**levels
+        attended = [levels - level < attention_levels for level in range(levels + 1)]
+        self.times = nn.Embedding(timesteps, time_dim)
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, base_dim, 3, padding=1),
+            nn.BatchNorm2d(base_dim),
+            nn.ReLU(inplace=True),
+        )
+        self.encoders = nn.ModuleList(
+            _Encoder(dims[level], dims[level + 1], time_dim, attended[level])
+            for level in range(levels)
+        )
+        self.middle = nn.Sequential(
+            _separables(dims[-1], dims[-1] // 2, 3),
+            _Attention(dims[-1] // 2) if attended[-1] else nn.Identity(),
+        )
+        self.decoders = nn.ModuleList(
+            _Decoder(dims[level + 1], dims[level] // 2, time_dim, attended[level])
+            for level in reversed(range(levels))
+        )
+        self.head = nn.Conv2d(base_dim // 2, channels, 1)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Denoise pictures.
+
+        Args:
+            x: (B, C, H, W), H and W multiples of `size_multiple`
+            t: (B,) int64, or (1,) where all have the same time, in [0, timesteps)
+
+        Returns:
+            (B, C, H, W) float32, unbounded; whatever precision the weights have
+        """
+        time = self.times(t)  # (B, 4 base_dim)
+        x = self.stem(x.to(self.head.weight.dtype))
+        skips = []
+        for encoder in self.encoders:
+            x, skip = encoder(x, time)
+            skips.append(skip)
+        x = self.middle(x)
+        for decoder in self.decoders:
+            x = decoder(x, skips.pop(), time)
+        return self.head(x).float()

@@ -1,0 +1,100 @@
+"""GLCIC's steps in bf16 with channels last against float32, and what bf16 costs in quality."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from bare_glcic import BareGLCIC
+from interleaved import Spread, ratio
+from lightning import seed_everything
+from omegaconf import DictConfig
+
+from inpainting import assembly
+from inpainting.methods.glcic import COMPLETION, JOINT
+
+BATCH, SIDE = 16, 64
+
+
+def processor_flags() -> set[str]:
+    path = Path("/proc/cpuinfo")
+    return set(path.read_text().split()) if path.exists() else set()
+
+
+@pytest.mark.parametrize(
+    ("phase", "name", "goal"), [(COMPLETION, "completion", 3), (JOINT, "joint", 2)]
+)
+def test_glcic_steps_are_faster_in_bf16(
+    phase: int,
+    name: str,
+    goal: float,
+    composed: Callable[..., DictConfig],
+    report: Callable[..., None],
+):
+    flags = processor_flags()
+    if "amx_bf16" in flags:
+        processor = "AMX"
+    elif "avx512_bf16" in flags:
+        processor, goal = "AVX512-BF16 without AMX: only not slower", 1.0
+    else:
+        pytest.skip("this processor has no instructions for bf16")
+    image, mask = torch.rand(BATCH, 3, SIDE, SIDE), torch.zeros(BATCH, 1, SIDE, SIDE)
+    mask[:, :, 20:44, 20:44] = 1
+
+    def stepper(bf16: bool) -> Callable[[], None]:
+        config = composed("model=glcic", "data=photos", f"channels_last={bf16}")
+        method = assembly.build_method(config.model, config)
+        bare = BareGLCIC(method.generator, method.discriminator, method.local_size, bf16)
+        layout = torch.channels_last if bf16 else torch.contiguous_format
+        pictures = image.contiguous(memory_format=layout)
+        return lambda: bare.step(phase, pictures, mask)
+
+    report(
+        f"GLCIC {name} step, float32 contiguous / bf16 channels last ({processor})",
+        ratio(stepper(False), stepper(True), repeats=4),
+        at_least=goal,
+    )
+
+
+QUALITY = [
+    "model=glcic",
+    "model.width=16",
+    "data=photos",
+    "data.batch_size=32",
+    "data.patches=[960,16,150]",
+    "trainer=cpu",
+    "trainer.max_epochs=8",
+    "model.phases=[0.8,0.1,0.1]",
+    "model.lr_schedule={_target_: inpainting.schedules.OneCycle}",
+    "model.mse_weight=300",
+    "logger=none",
+    "callbacks=none",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_bf16_training_fills_as_well_as_float32(
+    seed: int,
+    composed: Callable[..., DictConfig],
+    tmp_path: Path,
+    report: Callable[..., None],
+):
+    decibels = {}
+    for precision in ("32-true", "bf16-mixed"):
+        config = composed(*QUALITY, f"seed={seed}", f"trainer.precision={precision}")
+        config.paths.run = str(tmp_path / precision)
+        seed_everything(seed, verbose=False)
+        method, data = assembly.build_method(config.model, config), assembly.build(config.data)
+        trainer = assembly.build_trainer(config)
+        trainer.fit(method, data)
+        tested = assembly.test(trainer, method, data, precision)
+        decibels[precision] = tested.result.summary["psnr_hole"]
+    difference = abs(decibels["32-true"] - decibels["bf16-mixed"])
+    both = ", ".join(f"{name} {value:.2f}" for name, value in decibels.items())
+    report(
+        f"GLCIC, hole PSNR after the same training, seed {seed} ({both} dB): difference",
+        Spread.of([difference]),
+        at_most=0.2,
+        unit=" dB",
+    )
