@@ -5,8 +5,8 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from inpainting import CONF
-from inpainting.errors import InputError
-from inpainting.runs import Run, claimed, is_first_process, read_checkpoint
+from inpainting.errors import InputError, is_first_process
+from inpainting.runs import Run, claimed, read_checkpoint
 
 # What an evaluation elsewhere must not inherit from the run: how it was trained and where it wrote.
 TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "name", "against")
@@ -40,6 +40,9 @@ def resume_arguments(arguments: list[str]) -> list[str]:
     kept = [text for text in run.overrides if not text.startswith("resume=")]
     if arguments[: len(kept)] == kept and "hydra.output_subdir=null" in arguments:
         return arguments  # a further process, which Lightning started with what stands here
+    wandb = sorted((run.folder / "wandb").glob("*run-*-*"))
+    if wandb and not any(text.startswith("logger") for text in arguments):
+        kept.append(f"logger.wandb.id={wandb[-1].name.rsplit('-', 1)[1]}")  # the same run goes on
     # Hydra must not write into the run before it is known that the training can go on.
     return [*kept, *arguments, quoted("hydra.run.dir", folder), "hydra.output_subdir=null"]
 
@@ -94,7 +97,10 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
         raise InputError(
             f"run={folder} brings its own model: leave out model={model}, or type it without run="
         )
-    kept = _kept(run, arguments)
+    kept = [*_kept(run, arguments), "against=[]"]
+    if _given(arguments, "trainer") is None:
+        # What the run's experiment may have set for training on another machine.
+        kept += ["trainer=auto", "trainer.precision=32-true"]
     if not is_first_process() and arguments[: len(kept)] == kept:
         return arguments  # started by Lightning with what stands here
     return [*kept, *arguments]

@@ -31,6 +31,7 @@ for message in (
     ".*treespec, LeafSpec.*is deprecated",
     "The '.*_dataloader' does not have many workers",
     "Couldn.t infer the batch indices",  # photographs come one by one
+    "It is recommended to use `self.log",  # validation's numbers are gathered already
     "Checkpoint directory .* exists and is not empty",  # a resumed run's
     "The number of training batches .* is smaller than the logging interval",
     "Couldn't infer the batch indices fetched from your dataloader",  # predict's has no batches
@@ -54,38 +55,36 @@ def build_method(model: DictConfig, config: DictConfig) -> Inpainter:
 
 
 def check_devices(trainer: DictConfig) -> None:
-    """Refuse accelerators and devices that this machine lacks.
+    """Refuse accelerators and devices that this machine lacks, and several without a strategy.
 
     Raises:
         InputError: names the key and what to type.
     """
-    if trainer.accelerator not in ("gpu", "cuda"):
-        return
     found = torch.cuda.device_count()
-    if found == 0:
+    on_gpu = trainer.accelerator in ("gpu", "cuda") or (trainer.accelerator == "auto" and found)
+    if trainer.accelerator in ("gpu", "cuda") and found == 0:
         raise InputError(
             f"trainer.accelerator={trainer.accelerator}: this machine has no GPU that torch can "
             "use; type trainer=cpu"
         )
     devices = trainer.devices
-    wanted = (
-        len(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else devices
-    )
-    if isinstance(wanted, int) and wanted > found:
+    if isinstance(devices, str):
+        devices = [int(number) for number in devices.split(",")] if devices != "auto" else found
+    if isinstance(devices, Sequence):
+        wanted, number = max(devices) + 1, len(devices)
+    else:
+        wanted = number = found if devices == -1 else devices
+    if on_gpu and wanted > found:
         raise InputError(
-            f"trainer.devices={devices}: this machine has {found} GPU(s); "
+            f"trainer.devices={trainer.devices}: this machine has {found} GPU(s); "
             f"type trainer.devices={found}"
         )
-
-
-def check_complete(config: DictConfig) -> None:
-    """Refuse a configuration with a value that must be given and is not.
-
-    Raises:
-        InputError: names the key.
-    """
-    for key in sorted(OmegaConf.missing_keys(config)):
-        raise InputError(f"{key} is missing: type {key}=VALUE")
+    if number > 1 and trainer.strategy == "auto":
+        raise InputError(
+            f"trainer.devices={trainer.devices}: several devices need trainer="
+            f"{'ddp' if on_gpu else 'ddp_cpu'}, which knows that a phase of GLCIC leaves one "
+            "network out"
+        )
 
 
 def check_channels(method: Inpainter, data: LightningDataModule, name: str) -> None:

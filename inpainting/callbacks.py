@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.distributed
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
@@ -128,7 +128,9 @@ class Evaluation(Callback):
                 "last whole epoch are untouched. Lower the learning rate and resume."
             )
         values = {
-            f"val/{name}": value for name, value in summary.items() if not name.startswith("n")
+            f"val/{name}": value
+            for name, value in summary.items()
+            if name not in ("n", "n_without_hole")
         }
         pl_module.log_dict(values, sync_dist=False, rank_zero_only=False)
 
@@ -231,6 +233,37 @@ class Pictures(Callback):
             "real local crop": crop(image, corners, size),
             "completed local crop": crop(completion, corners, size),
         }
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Lightning's, for runs that are moved, and with no silence about a metric that is NaN."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep the best score also where the run's folder has moved since."""
+        here = {
+            name: str(Path(self.dirpath) / Path(state_dict[name]).name) if state_dict[name] else ""
+            for name in ("best_model_path", "kth_best_model_path")
+        }
+        best = {
+            str(Path(self.dirpath) / Path(path).name): score
+            for path, score in state_dict["best_k_models"].items()
+        }
+        moved = {**state_dict, **here, "dirpath": self.dirpath, "best_k_models": best}
+        super().load_state_dict(moved)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save if it is the best.
+
+        Raises:
+            InputError: the monitored metric is NaN, as a hole's metric is without holes.
+        """
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is not None and value.isnan() and not trainer.sanity_checking:
+            raise InputError(
+                f"{self.monitor} is NaN, so no epoch can be the best: type "
+                "monitor.metric=val/loss monitor.mode=min"
+            )
+        super().on_validation_end(trainer, pl_module)
 
 
 class LastCheckpoint(Checkpoint):

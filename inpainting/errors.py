@@ -1,5 +1,6 @@
 """Errors that are for the user: one sentence that names the file or key and what to type."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,11 @@ class NonFiniteLossError(RuntimeError):
     status = 1
 
 
+def is_first_process() -> bool:
+    """False in the further processes that Lightning, torchrun or SLURM start for more devices."""
+    return all(os.environ.get(key, "0") == "0" for key in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Print one of the errors above alone, without a traceback, and exit with its status.
@@ -32,7 +38,8 @@ def one_sentence() -> Iterator[None]:
             cause = cause.__cause__
         if cause is None:
             raise
-        print(f"error: {cause}", file=sys.stderr)
+        if is_first_process():  # of several, which all found the same
+            print(f"error: {cause}", file=sys.stderr)
         sys.exit(cause.status)
 
 

@@ -58,7 +58,8 @@ def erase(image: Tensor, mask: Tensor, fill: Fill = 0.0) -> Tensor:
             raise ValueError(
                 f"fill has {len(fill)} values, the image has {image.shape[1]} channels"
             )
-        colour = image.new_tensor(fill).view(1, -1, 1, 1)
+        # Filled, not copied from the host: a copy would make a GPU's step wait.
+        colour = torch.cat([image.new_full((1, 1, 1, 1), float(value)) for value in fill], 1)
     else:
         colour = image.new_full((1, 1, 1, 1), float(fill))
     return torch.where(mask > 0, colour.to(image.dtype), image)
@@ -98,34 +99,41 @@ def local_boxes(
         (B, 2) int64: top and left
     """
     hole = (mask[:, 0] > 0).float()  # (B, H, W)
-    batch, height, width = hole.shape
-    rows, columns = hole.amax(2), hole.amax(1)  # (B, H), (B, W): is there a hole in it?
-    low = torch.stack([rows.argmax(1), columns.argmax(1)], 1)
-    high = torch.stack(
-        [height - 1 - rows.flip(1).argmax(1), width - 1 - columns.flip(1).argmax(1)], 1
-    )
-    crop = torch.tensor(size, device=mask.device)
+    pixel = _hole_pixel(hole, generator)
+    # Along each axis, first and last place with a hole in it. Python numbers only: a tensor made
+    # here on the host would make a GPU's step wait for its copy.
+    spans = []
+    for axis, other in ((1, 2), (2, 1)):
+        there = hole.amax(other)  # (B, side)
+        spans.append((there.argmax(1), there.shape[1] - 1 - there.flip(1).argmax(1)))
+    fits = torch.ones_like(pixel[0], dtype=torch.bool)
+    for (low, high), wanted in zip(spans, size, strict=True):
+        fits &= high - low < wanted
+    some = hole.flatten(1).amax(1) > 0
+    corners = []
+    for (low, high), centre, wanted, side in zip(spans, pixel, size, hole.shape[1:], strict=True):
+        corner = torch.where(
+            fits, (low + high + 1 - wanted).div(2, rounding_mode="floor"), centre - wanted // 2
+        )
+        corner = torch.where(some, corner, (side - wanted) // 2)
+        corners.append(corner.clamp(min=0, max=side - wanted))
+    return torch.stack(corners, 1)
 
-    y = torch.arange(height, device=mask.device, dtype=torch.float32)[:, None]
-    x = torch.arange(width, device=mask.device, dtype=torch.float32)[None, :]
+
+def _hole_pixel(hole: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Row and column (B,) of one hole pixel: drawn, or the one nearest to the centre of mass."""
+    _, height, width = hole.shape
     if generator is None:
+        y = torch.arange(height, device=hole.device, dtype=torch.float32)[:, None]
+        x = torch.arange(width, device=hole.device, dtype=torch.float32)[None, :]
         count = hole.sum((1, 2)).clamp(min=1)
         centre_y, centre_x = ((hole * axis).sum((1, 2)) / count for axis in (y, x))
         distance = (y - centre_y[:, None, None]) ** 2 + (x - centre_x[:, None, None]) ** 2
         score = hole / (1 + distance)
     else:
-        score = hole * (torch.rand(hole.shape, generator=generator, device=mask.device) + 1e-6)
+        score = hole * (torch.rand(hole.shape, generator=generator, device=hole.device) + 1e-6)
     pixel = score.flatten(1).argmax(1)
-    pixel = torch.stack([pixel // width, pixel % width], 1)  # (B, 2)
-
-    fits = (high - low + 1 <= crop).all(1, keepdim=True)
-    corner = torch.where(
-        fits, (low + high + 1 - crop).div(2, rounding_mode="floor"), pixel - crop // 2
-    )
-    middle = (torch.tensor([height, width], device=mask.device) - crop) // 2
-    corner = torch.where(rows.amax(1, keepdim=True) > 0, corner, middle)
-    limit = torch.tensor([height, width], device=mask.device) - crop
-    return torch.minimum(corner.clamp(min=0), limit)
+    return pixel // width, pixel % width
 
 
 def crop(image: Tensor, corners: Tensor, size: tuple[int, int]) -> Tensor:

@@ -219,7 +219,7 @@ def repaint_fast(
     schedule: list[int],
     generator: torch.Generator | None = None,
     clip: bool = True,
-    eta: float = 0.85,
+    eta: float | None = 0.85,
 ) -> Tensor:
     """DDNM with time travel (arXiv 2212.00490, sections 3.2 and 3.3), for few steps.
 
@@ -235,7 +235,9 @@ def repaint_fast(
         schedule: from `jump_schedule`: travel length and repeats are its jumps
         generator: see `repaint`
         clip: see `repaint`
-        eta: share of fresh noise, see `steps_down`
+        eta: share of fresh noise, see `steps_down`. It costs spread: with the best denoiser of
+            pixels that have standard deviation 0.3, 50 steps fill them with 0.248 at eta 0.85,
+            0.267 at None (DDPM's share, and `repaint`'s), and 0.3 at 0
 
     Returns:
         (B, C, H, W); known pixels are the image's, exactly

@@ -55,9 +55,13 @@ class Result:
 
 def provenance() -> dict[str, Any]:
     """Versions, and the commit of the code where it lies in a git checkout."""
-    source = Path(__file__).parent
-    git = ["git", "-C", str(source)]
+    source = Path(__file__)
+    git = ["git", "-C", str(source.parent)]
     try:
+        # Installed inside somebody's own repository, that one's commit would say nothing.
+        subprocess.run(
+            [*git, "ls-files", "--error-unmatch", source.name], capture_output=True, check=True
+        )
         commit = subprocess.run(
             [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
@@ -116,13 +120,13 @@ def as_markdown(results: Sequence[Result]) -> str:
     header, rows = comparison(results)
     lines = [header, ["---"] * len(header), *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{table}\n\n{caption(results[0])}\n"
+    return f"{table}\n\n{caption(results)}\n"
 
 
 def as_rich(results: Sequence[Result]) -> Table:
     """The comparison for the terminal."""
     header, rows = comparison(results)
-    table = Table(caption=caption(results[0]), caption_justify="left")
+    table = Table(caption=caption(results), caption_justify="left")
     for i, name in enumerate(header):
         table.add_column(name.replace("_", " "), justify="left" if i == 0 else "right")
     for row in rows:
@@ -130,13 +134,15 @@ def as_rich(results: Sequence[Result]) -> Table:
     return table
 
 
-def caption(result: Result) -> str:
+def caption(results: Sequence[Result]) -> str:
     """What the numbers are means of."""
-    summary = result.summary
-    text = f"Means over {int(summary['n'])} pictures, holes {result.facts['mask_hash']}"
+    summary = results[0].summary
+    text = f"Means over {int(summary['n'])} pictures, holes {results[0].facts['mask_hash']}"
     if summary.get("n_without_hole"):
         text += f"; {int(summary['n_without_hole'])} without a hole are left out of *_hole"
-    return text + "; brackets: paired 95 % intervals."
+    if len(results) > 1:
+        text += "; brackets: paired 95 % intervals"
+    return text + "."
 
 
 def announce(results: Sequence[Result], folder: Path) -> None:

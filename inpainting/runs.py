@@ -5,7 +5,6 @@
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,10 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from inpainting.errors import InputError
+from inpainting.errors import InputError, is_first_process
 
 if TYPE_CHECKING:
     from lightning import LightningModule
-
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Run:
     @classmethod
     def open(cls, folder: str | Path, key: str = "run") -> "Run":
         """The run in this folder; `key` is what the user typed to name it."""
-        path = Path(folder)
+        path = Path(folder).expanduser()
         if not path.is_dir():
             raise InputError(f"{key}={folder}: there is no such folder; type the folder of a run")
         if not (path / "config.yaml").is_file():
@@ -121,11 +119,6 @@ def checkpoint_path(text: str, key: str) -> Path:
     """A checkpoint named by its file, or by the folder of its run (then its best)."""
     path = Path(text)
     return Run.open(path, key).checkpoint("best", key) if path.is_dir() else path
-
-
-def is_first_process() -> bool:
-    """False in the further processes that Lightning, torchrun or SLURM start for more devices."""
-    return all(os.environ.get(key, "0") == "0" for key in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
 @contextmanager

@@ -111,7 +111,7 @@ class Strokes:
             direction += rng.uniform(-self.turn, self.turn)
 
 
-@lru_cache(maxsize=4)  # training and evaluation, on one or two devices
+@lru_cache(maxsize=16)  # training and evaluation, on one or two devices
 def _bank(kind: Strokes, height: int, width: int, device: torch.device) -> Tensor:
     """The drawings and their mirror images, for reading whole rows from any column on.
 

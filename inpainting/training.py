@@ -1,5 +1,6 @@
 """A whole training: fit, test the best checkpoint, compare, write the run's folder."""
 
+import logging
 import signal
 import sys
 import time
@@ -17,6 +18,8 @@ from inpainting.methods.base import Inpainter
 from inpainting.results import announce
 from inpainting.runs import checkpoint_path, load_weights, read_checkpoint, write_config
 
+log = logging.getLogger(__name__)
+
 
 def train(config: DictConfig, folder: Path) -> float | None:
     """Train and test as configured, into `folder`.
@@ -24,6 +27,22 @@ def train(config: DictConfig, folder: Path) -> float | None:
     Returns:
         the best value of the monitored metric; None where nothing was trained
     """
+    try:
+        return _train(config, folder)
+    except BaseException:
+        finish_wandb(failed=True)
+        raise
+    finally:
+        finish_wandb(failed=False)  # in a sweep the next run must be a run of its own
+
+
+def finish_wandb(failed: bool) -> None:
+    """Close the wandb run, if one is open."""
+    if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
+        sys.modules["wandb"].finish(exit_code=int(failed))
+
+
+def _train(config: DictConfig, folder: Path) -> float | None:
     began = time.perf_counter()
     assembly.check_complete(config)
     seed_everything(config.seed, workers=True, verbose=False)
@@ -37,7 +56,7 @@ def train(config: DictConfig, folder: Path) -> float | None:
     if method.trained:
         check_training(config, method, data)
         facts |= fit(trainer, method, data, config, folder)
-        best = load_best(trainer, method, folder)
+        best = load_best(trainer, method)
     tested = assembly.test(trainer, method, data, config.name)
     tested.result.facts |= facts | {"wall_seconds": round(time.perf_counter() - began, 1)}
     if trainer.is_global_zero:
@@ -61,6 +80,11 @@ def check_training(config: DictConfig, method: Inpainter, data: object) -> None:
                 f"trainer.{key}=0 leaves nothing to train on, to choose the best by "
                 f"or to test: type trainer.{key}=1 or more"
             )
+    if config.trainer.max_epochs is None or config.trainer.max_epochs < 0:
+        raise InputError(
+            f"trainer.max_epochs={config.trainer.max_epochs}: phases and learning rates follow the "
+            "share of the training that is done, so type a number; trainer.max_time ends it sooner"
+        )
     multiple = method.size_multiple
     if data.image_size % multiple:
         above = data.image_size + -data.image_size % multiple
@@ -70,12 +94,14 @@ def check_training(config: DictConfig, method: Inpainter, data: object) -> None:
         )
 
 
-def load_best(trainer: Trainer, method: Inpainter, folder: Path) -> float | None:
+def load_best(trainer: Trainer, method: Inpainter) -> float | None:
     """Put the best weights into the method; its score. Without such a callback the last stay."""
     for one in trainer.checkpoint_callbacks:
         if isinstance(one, ModelCheckpoint):
-            # By name, not by `best_model_path`: a resumed run may have been moved.
-            load_weights(method, folder / "checkpoints" / "best.ckpt", "callbacks.best")
+            if not Path(one.best_model_path).is_file():
+                log.warning("no validation was saved as the best: the last weights are tested")
+                return None
+            load_weights(method, Path(one.best_model_path), "callbacks.best")
             return None if one.best_model_score is None else float(one.best_model_score)
     return None
 

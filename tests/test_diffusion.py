@@ -41,7 +41,7 @@ def test_schedules_are_those_of_diffusers(ours, theirs: str) -> None:
 def test_the_last_step_is_almost_pure_noise_for_any_number_of_steps(timesteps: int) -> None:
     for betas in (linear_betas(timesteps), cosine_betas(timesteps)):
         assert Diffusion(betas).alphas_cumprod[-1] < 1e-4
-        assert 0 < betas.min() and betas.max() <= 0.999
+        assert betas.min() > 0 and betas.max() <= 0.999
 
 
 def test_the_authors_unscaled_schedule_leaves_a_picture_in_the_noise() -> None:
@@ -149,7 +149,7 @@ def test_fewer_steps_keep_noise_levels_and_the_networks_times(betas, steps: int)
     assert times[-1] == T - 1 and (steps == 1 or times[0] == 0)
     gaps = times.diff()
     assert steps == 1 or gaps.max() - gaps.min() <= 1
-    assert torch.allclose(short.alphas_cumprod, full.alphas_cumprod[times], rtol=1e-12, atol=0)
+    assert torch.allclose(short.alphas_cumprod, full.alphas_cumprod[times], rtol=0, atol=1e-14)
     again = short.respace(steps)
     assert torch.equal(again.times, times)
 

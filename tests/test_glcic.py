@@ -9,7 +9,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from inpainting.errors import InputError
 from inpainting.methods.glcic import COMPLETION, DISCRIMINATION, GLCIC, JOINT
-from inpainting.schedules import Constant
 
 SIZE = 32
 
@@ -52,7 +51,6 @@ def glcic(**changes) -> GLCIC:
         "optimizer_completion": adam,
         "optimizer_discriminator": adam,
         "optimizer_joint": adam,
-        "lr_schedule": Constant(),
     }
     return GLCIC(**{**settings, **changes})
 
@@ -133,13 +131,21 @@ def test_phases_run_once_over_the_whole_training() -> None:
 
 def test_a_phase_below_its_threshold_leaves_its_batches_to_the_next() -> None:
     method = glcic(phases=(0.5, 0.25, 0.25), phase_stop=(1e9, None, None))
-    fit(method, epochs=1)
-    # read every 50 batches by default: never here, so force a reading
-    method.phase, method.phase_ends = COMPLETION, [4, 6, 8]
+    fit(method, epochs=1)  # read every 50 batches by default: never here, so read by hand
+    method.phase = COMPLETION
     method.scalars_read({"loss_completion": 0.5})
-    assert method.phase_ends == [0, 6, 8]
-    assert method._phase(1) == DISCRIMINATION
-    assert method._phase(6) == JOINT and method._phase(8) == COMPLETION
+    assert method.phases_stopped == [8, None, None]  # at the end of the epoch: nothing to hand on
+    method.phases_stopped = [1, None, None]
+    assert [method._phase(i) for i in (1, 5, 6, 7)] == [1, 1, 2, 2]
+    method.phases_stopped = [None, None, 7]
+    assert [method._phase(i) for i in (6, 7)] == [JOINT, COMPLETION]
+    assert method._phase(0) == COMPLETION and method.phases_stopped == [None] * 3  # a new epoch
+
+
+def test_more_epochs_lengthen_every_phase_of_a_training_long_schedule() -> None:
+    method = fit(glcic(phase_schedule="training", phases=(0.25, 0.25, 0.5)), epochs=1)
+    method.trainer.fit_loop.max_epochs = 2
+    assert method.batches_seen == 7 and method._phase(7) == DISCRIMINATION  # 7 of 16 batches
 
 
 def test_the_generators_step_leaves_no_gradient_in_the_discriminator() -> None:

@@ -345,23 +345,38 @@ def test_the_denoiser_is_told_its_own_times_as_often_as_was_promised() -> None:
     assert told == diffusion.times.flip(0).tolist()
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_the_right_denoiser_of_noise_fills_holes_with_the_right_noise(name: str) -> None:
-    """Pixels that are N(0.2, 0.3^2) have the best denoiser in closed form; so has its sampling."""
+@pytest.mark.parametrize("eta", ["repaint", None, 0.0, 0.85])
+def test_pixels_of_known_spread_are_filled_with_the_spread_that_theory_gives(eta) -> None:
+    """Pixels that are N(0.2, 0.3^2) have a linear best denoiser, so each move's moments are known.
+
+    At 50 steps DDPM's posterior gives 0.267, DDNM with eta = 0.85 gives 0.248, eta = 0 keeps 0.3.
+    """
     mean, spread = 0.2, 0.3
-    diffusion = Diffusion(cosine_betas(1000), "x_0").respace(50)
-    abar = dict(zip(diffusion.times.tolist(), diffusion.alphas_cumprod.tolist(), strict=True))
+    diffusion, schedule = Diffusion(cosine_betas(1000), "x_0").respace(50), jump_schedule(50, 5, 2)
+    abar = diffusion.alphas_cumprod.tolist()
+    gains = [math.sqrt(a) * spread**2 / (a * spread**2 + 1 - a) for a in abar]
+    index = {int(time): i for i, time in enumerate(diffusion.times)}
 
     def best(x: Tensor, t: Tensor) -> Tensor:
-        a = abar[int(t[0])]
-        gain = math.sqrt(a) * spread**2 / (a * spread**2 + 1 - a)
-        return mean + gain * (x - math.sqrt(a) * mean)
+        i = index[int(t[0])]
+        return mean + gains[i] * (x - math.sqrt(abar[i]) * mean)
+
+    steps, variance = steps_down(diffusion, None if eta == "repaint" else eta), 1.0
+    for start, end in moves(schedule):
+        if end > start:
+            factor, sigma = jump(diffusion, start, end)
+        else:
+            factor = steps[start].from_x + steps[start].from_x_0 * gains[start]
+            sigma = steps[start].noise
+        variance = factor**2 * variance + sigma**2
 
     image, mask = torch.zeros(16, 1, 32, 32), torch.ones(16, 1, 32, 32)
-    schedule = jump_schedule(50, 5, 2)
-    filled = all_samplers(schedule)[name](best, image, mask, diffusion, seeded(), False)
+    inputs = (best, image, mask, diffusion, schedule, seeded(), False)
+    filled = repaint(*inputs) if eta == "repaint" else repaint_fast(*inputs, eta)
     assert filled.mean().item() == pytest.approx(mean, abs=0.02)
-    assert filled.std().item() == pytest.approx(spread, rel=0.15)
+    assert filled.std().item() == pytest.approx(math.sqrt(variance), rel=0.03)
+    expected = {"repaint": 0.267, None: 0.267, 0.0: 0.3, 0.85: 0.248}[eta]
+    assert math.sqrt(variance) == pytest.approx(expected, rel=0.02)
 
 
 def test_ddnm_without_fresh_noise_and_jumps_depends_on_the_first_noise_alone() -> None:

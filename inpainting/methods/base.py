@@ -6,12 +6,14 @@ fits pictures of any size to the network, and evaluates.
 """
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from inpainting.errors import InputError
 from inpainting.image import (
     Fill,
     composite,
@@ -39,6 +41,11 @@ class Inpainter(LightningModule):
             network takes any multiple of `size_multiple`; other sizes are padded.
         val_completions: validation completes the pictures with an index below this; None is all
         num_completions: completions of each picture at validation and test
+        lr_schedule: factor of all learning rates, from the progress of the training; None leaves
+            them as they are
+
+    Raises:
+        InputError: an unknown fill.
     """
 
     trained = True  # False: there is nothing to fit
@@ -52,10 +59,14 @@ class Inpainter(LightningModule):
         fixed_size: int | None = None,
         val_completions: int | None = None,
         num_completions: int = 1,
+        lr_schedule: Callable[[float], float] | None = None,
     ):
         super().__init__()
+        if isinstance(fill, str) and fill != "mean":
+            raise InputError(f"model.fill={fill}: type a number, a colour as [r,g,b], or mean")
         self.channels, self.fill, self.fixed_size = channels, fill, fixed_size
         self.val_completions, self.num_completions = val_completions, num_completions
+        self.lr_schedule = lr_schedule
         self.scalars = TrainingScalars()
 
     @abstractmethod
@@ -197,7 +208,7 @@ class Inpainter(LightningModule):
             with "prediction" and "completion" (B', k, C, H, W) beside its image, mask and index
         """
         # Evaluation has its own chance: it must not move training's, and must repeat.
-        generator = torch.Generator(self.device).manual_seed(0)
+        generator = torch.Generator(self.device).manual_seed(int(batch["index"][0]))
         size = batch["image"].shape[-2:]
         loss = None  # on pictures of another size than the network's there is none
         if self.fixed_size is None or size == (self.fixed_size, self.fixed_size):
@@ -231,7 +242,7 @@ class Inpainter(LightningModule):
             batch["image"],
             batch["mask"],
             batch.get("attributes"),
-            torch.Generator(self.device).manual_seed(batch_idx),
+            torch.Generator(self.device).manual_seed(int(batch["index"][0])),
             self.num_completions,
         )
 
@@ -253,6 +264,28 @@ class Inpainter(LightningModule):
         """Share of the training that is done, for schedules."""
         total = self.trainer.num_training_batches * (self.trainer.max_epochs or 0)
         return min(1.0, self.batches_seen / total) if total > 0 else 0.0
+
+    def on_fit_start(self) -> None:
+        """Note the optimisers' settings as they were configured."""
+        self._settings = [
+            [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+            for optimizer in self.trainer.optimizers
+        ]
+
+    def on_train_start(self) -> None:
+        """Let them win over those of the checkpoint, so that a resume can change a rate."""
+        for optimizer, settings in zip(self.trainer.optimizers, self._settings, strict=True):
+            for group, configured in zip(optimizer.param_groups, settings, strict=True):
+                group.update(configured)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set the rates of this batch."""
+        if self.lr_schedule is None:
+            return
+        factor = self.lr_schedule(self.progress)
+        for optimizer, settings in zip(self.trainer.optimizers, self._settings, strict=True):
+            for group, configured in zip(optimizer.param_groups, settings, strict=True):
+                group["lr"] = factor * configured["lr"]
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Read and log the scalars every `trainer.log_every_n_steps` batches."""

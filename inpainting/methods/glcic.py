@@ -74,7 +74,6 @@ class GLCIC(Inpainter):
         optimizer_completion: of C in the completion phase
         optimizer_discriminator: of D
         optimizer_joint: of C in the joint phase; None goes on with the completion optimiser
-        lr_schedule: factor of all three rates, from the progress of the training
         options: see `Inpainter`
 
     Raises:
@@ -103,7 +102,6 @@ class GLCIC(Inpainter):
         optimizer_completion: Callable[[Any], Optimizer],
         optimizer_discriminator: Callable[[Any], Optimizer],
         optimizer_joint: Callable[[Any], Optimizer] | None,
-        lr_schedule: Callable[[float], float],
         **options: Any,
     ):
         super().__init__(**options)
@@ -122,8 +120,7 @@ class GLCIC(Inpainter):
         self.mse_region, self.discriminator_input = mse_region, discriminator_input
         self.mse_weight, self.adversarial_weight = mse_weight, adversarial_weight
         self.make_optimizers = (optimizer_completion, optimizer_discriminator, optimizer_joint)
-        self.lr_schedule = lr_schedule
-        self.phase_ends: list[int] = []
+        self.phases_stopped: list[int | None] = [None, None, None]
         self.phase = COMPLETION
         self.generator = CompletionNetwork(
             self.channels + mask_channel, self.channels, width, dilations, bottleneck_convs
@@ -183,7 +180,6 @@ class GLCIC(Inpainter):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One batch in the phase that its place in the epoch, or in the training, asks for."""
         completion, discriminator, joint = self._optimizers()
-        self._set_rates()
         self.phase = self._phase(batch_idx)
         masked_image = erase(batch["image"], batch["mask"], self.fill)
         if self.phase == COMPLETION:
@@ -220,16 +216,21 @@ class GLCIC(Inpainter):
         self.manual_backward(loss)
         optimizer.step()
 
+    @property
+    def _inside_epoch(self) -> bool:
+        return self.phase_schedule == "epoch"
+
     def _phase(self, batch_idx: int) -> int:
         """The phase of this batch; a phase that ended early leaves its batches to the next."""
-        inside_epoch = self.phase_schedule == "epoch"
-        total = self.trainer.num_training_batches * (1 if inside_epoch else self.trainer.max_epochs)
-        position = batch_idx if inside_epoch else self.batches_seen
-        if position == 0 or not self.phase_ends:
-            first, second, _ = self.phases
-            self.phase_ends = [round(first * total), round((first + second) * total), total]
-        for phase, end in enumerate(self.phase_ends):
-            if position < end:
+        if self._inside_epoch and batch_idx == 0:
+            self.phases_stopped = [None, None, None]
+        total = self.trainer.num_training_batches
+        total *= 1 if self._inside_epoch else self.trainer.max_epochs
+        position = batch_idx if self._inside_epoch else self.batches_seen
+        first, second, _ = self.phases
+        ends = [round(first * total), round((first + second) * total), total]
+        for phase, (end, stopped) in enumerate(zip(ends, self.phases_stopped, strict=True)):
+            if position < (end if stopped is None else min(end, stopped)):
                 return phase
         return COMPLETION
 
@@ -237,22 +238,17 @@ class GLCIC(Inpainter):
         """End the present phase where its loss has fallen below `phase_stop`."""
         limit = self.phase_stop[self.phase]
         loss = values.get("loss_completion" if self.phase == COMPLETION else "loss_d")
-        if limit is None or loss is None or loss >= limit or not self.phase_ends:
+        if limit is None or loss is None or loss >= limit:
             return
-        inside_epoch = self.phase_schedule == "epoch"
-        seen = self.batches_seen + 1
-        position = seen % self.trainer.num_training_batches if inside_epoch else seen
-        self.phase_ends[self.phase] = min(self.phase_ends[self.phase], position)
+        position = self.batches_seen + 1
+        if self._inside_epoch:
+            position = (position - 1) % self.trainer.num_training_batches + 1
+        if self.phases_stopped[self.phase] is None:
+            self.phases_stopped[self.phase] = position
 
     def _optimizers(self) -> tuple[Optimizer, Optimizer, Optimizer]:
         optimizers = self.optimizers()
         return optimizers[0], optimizers[1], optimizers[-1 if len(optimizers) == 3 else 0]
-
-    def _set_rates(self) -> None:
-        factor = self.lr_schedule(self.progress)
-        for optimizer in self.optimizers():
-            for group in optimizer.param_groups:
-                group["lr"] = factor * group["initial_lr"]
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Completion, discriminator and, if it has its own, joint optimiser."""
@@ -263,16 +259,13 @@ class GLCIC(Inpainter):
         ]
         if joint is not None:
             optimizers.append(joint(self.generator.parameters()))
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["initial_lr"] = group["lr"]
         return optimizers
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep where the phases of a training-long schedule end."""
+        """Keep which phases of a training-long schedule ended early."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["phase_ends"] = list(self.phase_ends)
+        checkpoint["phases_stopped"] = list(self.phases_stopped)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """See `on_save_checkpoint`; the present phase follows from the batches seen."""
-        self.phase_ends = list(checkpoint.get("phase_ends", []))
+        self.phases_stopped = list(checkpoint.get("phases_stopped", [None, None, None]))

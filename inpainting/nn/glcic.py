@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from inpainting.errors import InputError
+
 HEADS = ("flatten", "later", "later_pool")
 
 
@@ -71,26 +73,29 @@ class CompletionNetwork(nn.Module):
         return torch.sigmoid(self.layers(x).float())
 
 
-def _branch(channels: Sequence[int], image_channels: int, size: int) -> tuple[nn.Sequential, int]:
-    """Stride-2 blocks, the last one without batch norm, flattened; and the number of features."""
+def _halving(channels: Sequence[int], image_channels: int, size: int) -> tuple[list, int]:
+    """Blocks of stride 2 with kernel 5, and the side that is left."""
     layers: list[nn.Module] = []
     before = image_channels
     for after in channels:
         layers += _conv(before, after, kernel=5, stride=2)
         before, size = after, -(-size // 2)
-    return nn.Sequential(*layers[:-1], nn.Flatten()), before * size * size
+    return layers, size
+
+
+def _branch(channels: Sequence[int], image_channels: int, size: int) -> nn.Sequential:
+    """The paper's branch: the last block without batch norm, flattened, 2 * its width out."""
+    layers, size = _halving(channels, image_channels, size)
+    features = channels[-1]
+    head = [nn.Flatten(), nn.Linear(features * size * size, 2 * features), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers[:-1], *head)
 
 
 def _later_branch(
     channels: Sequence[int], last: nn.Conv2d, image_channels: int, size: int, pool: bool
 ) -> nn.Sequential:
     """A branch of the authors' later code, with its flattened or its pooled head."""
-    layers: list[nn.Module] = []
-    before = image_channels
-    for after in channels:
-        layers += _conv(before, after, kernel=5, stride=2)
-        before, size = after, -(-size // 2)
-    layers.append(last)
+    layers, size = _halving(channels, image_channels, size)
     size = -(-size // last.stride[0])
     features, hidden = last.out_channels, last.out_channels // 2
     if pool:
@@ -102,7 +107,7 @@ def _later_branch(
             nn.Linear(features * size * size, features),
             nn.Linear(features, hidden),
         ]
-    return nn.Sequential(*layers, *head)
+    return nn.Sequential(*layers, last, *head)
 
 
 class ContextDiscriminator(nn.Module):
@@ -131,14 +136,8 @@ class ContextDiscriminator(nn.Module):
         w = width
         steps = (w, 2 * w, 4 * w, 8 * w, 8 * w)
         if head == "flatten":
-            global_layers, global_features = _branch((*steps, 8 * w), channels, image_size)
-            local_layers, local_features = _branch(steps, channels, local_size)
-            self.global_branch = nn.Sequential(
-                *global_layers, nn.Linear(global_features, 16 * w), nn.ReLU(inplace=True)
-            )
-            self.local_branch = nn.Sequential(
-                *local_layers, nn.Linear(local_features, 16 * w), nn.ReLU(inplace=True)
-            )
+            self.global_branch = _branch((*steps, 8 * w), channels, image_size)
+            self.local_branch = _branch(steps, channels, local_size)
             self.fusion = nn.Linear(32 * w, 1)
         elif head in HEADS:
             pool = head == "later_pool"
@@ -150,7 +149,7 @@ class ContextDiscriminator(nn.Module):
             )
             self.fusion = nn.Linear(8 * w, 1)
         else:
-            raise ValueError(f"head={head!r}: choose one of {', '.join(HEADS)}")
+            raise InputError(f"model.head={head}: type {' or '.join(HEADS)}")
 
     def forward(self, image: Tensor, local: Tensor) -> Tensor:
         """Judge pictures.

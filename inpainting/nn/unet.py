@@ -18,19 +18,24 @@ def _conv(
     return [convolution, nn.BatchNorm2d(o), *([nn.SiLU()] if activation else [])]
 
 
-def _separable(i: int, o: int) -> list[nn.Module]:
+class _Separable(nn.Sequential):
     """One main block: mix channels, filter each of them, mix again (arXiv 1704.04861)."""
-    return [
-        *_conv(i, i, activation=True),
-        *_conv(i, i, 3, groups=i),
-        *_conv(i, o, activation=True),
-    ]
+
+    def __init__(self, i: int, o: int, residual: bool):
+        super().__init__(
+            *_conv(i, i, activation=True), *_conv(i, i, 3, groups=i), *_conv(i, o, activation=True)
+        )
+        self.residual = residual and i == o
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = super().forward(x)
+        return x + out if self.residual else out
 
 
-def _separables(i: int, o: int, count: int) -> nn.Sequential:
+def _separables(i: int, o: int, count: int, residual: bool) -> nn.Sequential:
     """`count` blocks; the last one goes from `i` to `o` channels."""
-    keeping = [layer for _ in range(count - 1) for layer in _separable(i, i)]
-    return nn.Sequential(*keeping, *_separable(i, o))
+    keeping = [_Separable(i, i, residual) for _ in range(count - 1)]
+    return nn.Sequential(*keeping, _Separable(i, o, residual))
 
 
 def _halve(i: int, o: int) -> nn.Sequential:
@@ -72,9 +77,9 @@ class _Attention(nn.Module):
 
 
 class _Encoder(nn.Module):
-    def __init__(self, i: int, o: int, time_dim: int, attention: bool):
+    def __init__(self, i: int, o: int, time_dim: int, attention: bool, residual: bool):
         super().__init__()
-        self.blocks = _separables(i, o // 2, 4)
+        self.blocks = _separables(i, o // 2, 4, residual)
         self.time = _Time(time_dim, o // 2)
         self.attention = _Attention(o // 2) if attention else nn.Identity()
         self.halve = _halve(o // 2, o)
@@ -86,12 +91,12 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    def __init__(self, i: int, o: int, time_dim: int, attention: bool):
+    def __init__(self, i: int, o: int, time_dim: int, attention: bool, residual: bool):
         super().__init__()
-        self.blocks = _separables(i, i // 2, 4)
+        self.blocks = _separables(i, i // 2, 4, residual)
         self.time = _Time(time_dim, i // 2)
         self.attention = _Attention(i // 2) if attention else nn.Identity()
-        self.out = _separables(i // 2, o, 1)
+        self.out = _separables(i // 2, o, 1, residual)
 
     def forward(self, x: Tensor, skip: Tensor, time: Tensor) -> Tensor:
         """(B, i/2, H/2, W/2) and a skip (B, i/2, H, W) to (B, o, H, W)."""
@@ -122,6 +127,7 @@ class UNet(nn.Module):
         dim_mults: Sequence[int] = (2, 4),
         timesteps: int = 1000,
         attention_levels: int = 0,
+        residual: bool = False,
     ):
         super().__init__()
         time_dim = 4 * base_dim
@@ -136,15 +142,15 @@ class UNet(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.encoders = nn.ModuleList(
-            _Encoder(dims[level], dims[level + 1], time_dim, attended[level])
+            _Encoder(dims[level], dims[level + 1], time_dim, attended[level], residual)
             for level in range(levels)
         )
         self.middle = nn.Sequential(
-            _separables(dims[-1], dims[-1] // 2, 3),
+            _separables(dims[-1], dims[-1] // 2, 3, residual),
             _Attention(dims[-1] // 2) if attended[-1] else nn.Identity(),
         )
         self.decoders = nn.ModuleList(
-            _Decoder(dims[level + 1], dims[level] // 2, time_dim, attended[level])
+            _Decoder(dims[level + 1], dims[level] // 2, time_dim, attended[level], residual)
             for level in reversed(range(levels))
         )
         self.head = nn.Conv2d(base_dim // 2, channels, 1)

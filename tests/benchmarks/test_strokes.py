@@ -13,7 +13,7 @@ BATCH, SIDE = 128, 64
 
 
 @pytest.mark.parametrize("name", ["thin", "medium", "thick"])
-def test_strokes_from_the_bank_are_ten_times_faster_than_a_loop(name, request):
+def test_strokes_from_the_bank_are_ten_times_faster_than_a_loop(name, request, report):
     conf = request.config.rootpath / "conf"
     with initialize_config_dir(str(conf), version_base="1.3"):
         kind: Strokes = instantiate(compose(overrides=[f"+mask={name}"]).mask, _convert_="all")
@@ -28,5 +28,4 @@ def test_strokes_from_the_bank_are_ten_times_faster_than_a_loop(name, request):
     assert loop().shape == bank().shape
     # The bank's calls are short: ten in each measurement.
     result = ratio(lambda: [loop() for _ in range(10)], lambda: [bank() for _ in range(10)])
-    print(f"\nstrokes, {name}, batch {BATCH} at {SIDE} px, loop / bank: {result}")
-    assert result.median >= 10
+    report(f"{name} strokes, batch {BATCH} at {SIDE} px, loop / bank", result, at_least=10)

