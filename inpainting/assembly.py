@@ -87,6 +87,16 @@ def check_devices(trainer: DictConfig) -> None:
         )
 
 
+def check_complete(config: DictConfig) -> None:
+    """Refuse a configuration with a value that must be given and is not.
+
+    Raises:
+        InputError: names the key.
+    """
+    for key in sorted(OmegaConf.missing_keys(config)):
+        raise InputError(f"{key} is missing: type {key}=VALUE")
+
+
 def check_channels(method: Inpainter, data: LightningDataModule, name: str) -> None:
     """Refuse a method for pictures of other channels than the data's.
 

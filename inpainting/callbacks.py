@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, RichProgres
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
-from inpainting.errors import NonFiniteLossError
+from inpainting.errors import InputError, NonFiniteLossError
 from inpainting.grid import picture_grid
 from inpainting.image import crop, erase, local_boxes, local_size
 from inpainting.metrics import InpaintingMetrics, structural_similarity, summarise

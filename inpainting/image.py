@@ -103,7 +103,7 @@ def local_boxes(
     # Along each axis, first and last place with a hole in it. Python numbers only: a tensor made
     # here on the host would make a GPU's step wait for its copy.
     spans = []
-    for axis, other in ((1, 2), (2, 1)):
+    for other in (2, 1):
         there = hole.amax(other)  # (B, side)
         spans.append((there.argmax(1), there.shape[1] - 1 - there.flip(1).argmax(1)))
     fits = torch.ones_like(pixel[0], dtype=torch.bool)

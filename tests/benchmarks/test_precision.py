@@ -69,6 +69,8 @@ QUALITY = [
     "model.mse_weight=300",
     "logger=none",
     "callbacks=none",
+    "trainer.enable_progress_bar=false",
+    "trainer.enable_model_summary=false",
 ]
 
 
