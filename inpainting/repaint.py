@@ -237,7 +237,7 @@ def repaint_fast(
         clip: see `repaint`
         eta: share of fresh noise, see `steps_down`. It costs spread: with the best denoiser of
             pixels that have standard deviation 0.3, 50 steps fill them with 0.248 at eta 0.85,
-            0.267 at None (DDPM's share, and `repaint`'s), and 0.3 at 0
+            0.267 at None (DDPM's share, and `repaint`'s), and 0.282 at 0
 
     Returns:
         (B, C, H, W); known pixels are the image's, exactly

@@ -242,3 +242,21 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_saves_nothing_of_it(
     assert last["state_dict"]
     assert all(value.isfinite().all() for value in last["state_dict"].values())
     assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_several_devices_need_a_strategy(failure) -> None:
+    assert "trainer=ddp_cpu" in failure("train", *NARROW, "trainer.devices=2")
+
+
+def test_a_metric_that_is_nan_cannot_choose_the_best(failure) -> None:
+    assert "monitor.metric=val/loss" in failure("train", *NARROW, "mask=none")
+    # which is what to type
+
+
+@pytest.mark.parametrize("setting", ["model.head=gap", "model.fill=median"])
+def test_a_choice_that_there_is_not(failure, setting: str) -> None:
+    assert setting.split("=")[0] in failure("train", *NARROW, setting)
+
+
+def test_epochs_without_an_end(failure) -> None:
+    assert "trainer.max_time" in failure("train", *NARROW, "trainer.max_epochs=-1")

@@ -154,3 +154,39 @@ def test_initial_weights_come_from_another_run_and_nothing_else(command, tmp_pat
     name = "generator.layers.0.weight"
     assert torch.equal(first["state_dict"][name], second["state_dict"][name])
     assert second["epoch"] == 0
+
+
+def test_a_resume_may_change_a_learning_rate(command, tmp_path: Path) -> None:
+    command("train", *SETTINGS, "trainer.max_epochs=1", "hydra.run.dir=run")
+    changed = ["model.optimizer_completion.lr=0.00002", "model.optimizer_joint.lr=0.00003"]
+    command("train", "resume=run", "trainer.max_epochs=2", *changed)
+    groups = [state["param_groups"][0] for state in checkpoint(tmp_path / "run")["optimizer_states"]]
+    assert [group["lr"] for group in groups] == [0.00002, 0.001, 0.00003]
+
+
+def test_a_run_that_was_moved_keeps_its_best(command, tmp_path: Path) -> None:
+    command("train", *SETTINGS, "trainer.max_epochs=2", "hydra.run.dir=here")
+    score = [
+        state["best_model_score"]
+        for name, state in checkpoint(tmp_path / "here")["callbacks"].items()
+        if "BestCheckpoint" in name
+    ]
+    (tmp_path / "here").rename(tmp_path / "there")
+    # nothing is learnt, so nothing is better than what was the best before
+    still = [f"model.optimizer_{name}.lr=0" for name in ("completion", "joint", "discriminator")]
+    command("train", "resume=there", "trainer.max_epochs=3", *still)
+    after = [
+        state
+        for name, state in checkpoint(tmp_path / "there")["callbacks"].items()
+        if "BestCheckpoint" in name
+    ]
+    assert after[0]["best_model_score"] >= score[0]
+    assert Path(after[0]["best_model_path"]).parent == tmp_path / "there/checkpoints"
+
+
+def test_a_resume_goes_on_with_its_wandb_run(command, tmp_path: Path) -> None:
+    wandb = ["logger=wandb", "logger.wandb.offline=true"]
+    command("train", *SETTINGS, *wandb, "trainer.max_epochs=1", "hydra.run.dir=run")
+    command("train", "resume=run", "trainer.max_epochs=2")
+    names = [path.name for path in (tmp_path / "run/wandb").glob("offline-run-*-*")]
+    assert len({name.rsplit("-", 1)[1] for name in names}) == 1
