@@ -160,7 +160,9 @@ def test_a_resume_may_change_a_learning_rate(command, tmp_path: Path) -> None:
     command("train", *SETTINGS, "trainer.max_epochs=1", "hydra.run.dir=run")
     changed = ["model.optimizer_completion.lr=0.00002", "model.optimizer_joint.lr=0.00003"]
     command("train", "resume=run", "trainer.max_epochs=2", *changed)
-    groups = [state["param_groups"][0] for state in checkpoint(tmp_path / "run")["optimizer_states"]]
+    groups = [
+        state["param_groups"][0] for state in checkpoint(tmp_path / "run")["optimizer_states"]
+    ]
     assert [group["lr"] for group in groups] == [0.00002, 0.001, 0.00003]
 
 
