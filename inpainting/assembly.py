@@ -30,7 +30,7 @@ for message in (
     "Precision bf16-mixed is not supported by the model summary",
     ".*treespec, LeafSpec.*is deprecated",
     "The '.*_dataloader' does not have many workers",
-    "Couldn.t infer the batch indices",  # photographs come one by one
+    ".*infer the batch indices",  # photographs come one by one
     "It is recommended to use `self.log",  # validation's numbers are gathered already
     "Checkpoint directory .* exists and is not empty",  # a resumed run's
     "The number of training batches .* is smaller than the logging interval",
