@@ -48,3 +48,21 @@ def test_discriminator_takes_any_size(head: str, image_size: int, local_size: in
 def test_an_unknown_head_is_refused() -> None:
     with pytest.raises(ValueError, match="later_pool"):
         ContextDiscriminator(head="gap")
+
+
+@pytest.mark.parametrize("head", ["flatten", "later", "later_pool"])
+@pytest.mark.parametrize("size", [16, 28, 32])
+def test_bf16_gradients_are_whole_on_small_pictures(head: str, size: int) -> None:
+    """Torch leaves gradients of kernels on 1x1 maps uninitialised in bf16 on some CPUs."""
+    torch.manual_seed(0)
+    local = max(4, round(size * 28 / 64))
+    network = ContextDiscriminator(3, size, local, width=4, head=head)
+    pictures = torch.rand(8, 3, size, size), torch.rand(8, 3, local, local)
+    gradients = []
+    for _ in range(3):
+        network.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            network(*pictures).float().square().mean().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in network.parameters()]))
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    assert torch.equal(gradients[0], gradients[1]) and torch.equal(gradients[0], gradients[2])

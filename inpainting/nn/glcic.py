@@ -78,7 +78,12 @@ def _halving(channels: Sequence[int], image_channels: int, size: int) -> tuple[l
     layers: list[nn.Module] = []
     before = image_channels
     for after in channels:
-        layers += _conv(before, after, kernel=5, stride=2)
+        if size > 1:
+            layers += _conv(before, after, kernel=5, stride=2)
+        else:
+            # Of a map of one pixel a kernel has only its centre to work on. Besides, torch 2.14
+            # leaves parts of a larger kernel's bf16 gradient uninitialised there, on CPUs.
+            layers += _conv(before, after, kernel=1)
         before, size = after, -(-size // 2)
     return layers, size
 
@@ -96,6 +101,8 @@ def _later_branch(
 ) -> nn.Sequential:
     """A branch of the authors' later code, with its flattened or its pooled head."""
     layers, size = _halving(channels, image_channels, size)
+    if size == 1:  # see `_halving`
+        last = nn.Conv2d(last.in_channels, last.out_channels, 1)
     size = -(-size // last.stride[0])
     features, hidden = last.out_channels, last.out_channels // 2
     if pool:
