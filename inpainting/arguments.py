@@ -26,8 +26,15 @@ def _given(arguments: list[str], key: str) -> str | None:
     return None if value in ("", "null") else value
 
 
+def _started_by_lightning(arguments: list[str]) -> bool:
+    """Whether this is a further process, whose command line is the first one's already."""
+    return any(text.startswith("hydra.job.name=train_ddp_process_") for text in arguments)
+
+
 def resume_arguments(arguments: list[str]) -> list[str]:
     """Command line of `train resume=FOLDER`: the run's own overrides, then those typed now."""
+    if _started_by_lightning(arguments):
+        return arguments
     folder = _given(arguments, "resume")
     if folder is None:
         check_free(arguments)
@@ -38,8 +45,6 @@ def resume_arguments(arguments: list[str]) -> list[str]:
         with claimed(run.folder, resume=True):
             pass
     kept = [text for text in run.overrides if not text.startswith("resume=")]
-    if arguments[: len(kept)] == kept and "hydra.output_subdir=null" in arguments:
-        return arguments  # a further process, which Lightning started with what stands here
     wandb = sorted((run.folder / "wandb").glob("*run-*-*"))
     if wandb and not any(text.startswith("logger") for text in arguments):
         kept.append(f"logger.wandb.id={wandb[-1].name.rsplit('-', 1)[1]}")  # the same run goes on
@@ -87,6 +92,8 @@ def _kept(run: Run, arguments: list[str]) -> list[str]:
 
 def evaluation_arguments(arguments: list[str]) -> list[str]:
     """Command line of `evaluate run=FOLDER`: the run's data, mask and model, then what is typed."""
+    if _started_by_lightning(arguments):
+        return arguments
     check_free(arguments)
     folder = _given(arguments, "run")
     if folder is None:
@@ -101,6 +108,4 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
     if _given(arguments, "trainer") is None:
         # What the run's experiment may have set for training on another machine.
         kept += ["trainer=auto", "trainer.precision=32-true"]
-    if not is_first_process() and arguments[: len(kept)] == kept:
-        return arguments  # started by Lightning with what stands here
     return [*kept, *arguments]

@@ -124,7 +124,11 @@ def test_a_signal_leaves_a_valid_checkpoint_and_a_failing_status(
 ) -> None:
     command = [sys.executable, "-m", "inpainting.train", *SETTINGS, "trainer.max_epochs=500"]
     training = subprocess.Popen(
-        [*command, "hydra.run.dir=run"], cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        [*command, "hydra.run.dir=run"],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # where this suite runs in the background, its children would ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     log = tmp_path / "run" / "metrics.csv"
     until = time.monotonic() + 90
