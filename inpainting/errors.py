@@ -38,8 +38,9 @@ def one_sentence() -> Iterator[None]:
             cause = cause.__cause__
         if cause is None:
             raise
-        if is_first_process():  # of several, which all found the same
-            print(f"error: {cause}", file=sys.stderr)
+        # Never in silence: what only a further process finds would end the others without a word.
+        which = "error" if is_first_process() else "error in a further process"
+        print(f"{which}: {cause}", file=sys.stderr)
         sys.exit(cause.status)
 
 

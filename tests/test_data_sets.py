@@ -93,9 +93,9 @@ def test_a_folder_without_subfolders_has_no_labels(root):
 
 
 def test_a_batch_comes_out_of_the_files(root):
-    mask = lambda count, height, width, generator: (  # noqa: E731
-        torch.zeros(count, 1, height, width).index_fill_(3, torch.arange(4), 1)
-    )
+    def mask(count, height, width, generator):
+        return torch.zeros(count, 1, height, width).index_fill_(3, torch.arange(4), 1)
+
     data = folder(root, mask=mask)
     data.prepare_data()
     data.setup("test")

@@ -25,6 +25,7 @@ FORBIDDEN = {
     "data": {"hydra", "wandb", "inpainting.methods", "inpainting.nn"},
     "methods": {"hydra", "omegaconf", "wandb"}
     | {f"inpainting.{part}" for part in ("data", "masks", "metrics", "callbacks", "runs")},
+    "checkpoints.py": {"hydra", "omegaconf", "inpainting.methods", "inpainting.data"},
     "callbacks.py": {"hydra", "omegaconf", "inpainting.methods.glcic", "inpainting.data"},
 }
 ENTRY_POINTS = ("train.py", "evaluate.py", "predict.py", "assembly.py", "runs.py", "training.py")

@@ -1,0 +1,60 @@
+"""Checkpoints of a run: the best weights, and the state at the end of the last whole epoch."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+
+from inpainting.errors import InputError
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Lightning's, for runs that are moved, and with no silence about a metric that is NaN."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep the best score also where the run's folder has moved since."""
+        here = {
+            name: str(Path(self.dirpath) / Path(state_dict[name]).name) if state_dict[name] else ""
+            for name in ("best_model_path", "kth_best_model_path")
+        }
+        best = {
+            str(Path(self.dirpath) / Path(path).name): score
+            for path, score in state_dict["best_k_models"].items()
+        }
+        moved = {**state_dict, **here, "dirpath": self.dirpath, "best_k_models": best}
+        super().load_state_dict(moved)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save if it is the best.
+
+        Raises:
+            InputError: the monitored metric is NaN, as a hole's metric is without holes.
+        """
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is not None and value.isnan() and not trainer.sanity_checking:
+            raise InputError(
+                f"{self.monitor} is NaN, so no epoch can be the best: type "
+                "monitor.metric=val/loss monitor.mode=min"
+            )
+        super().on_validation_end(trainer, pl_module)
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps `last.ckpt`: the state at the end of the last whole epoch.
+
+    Written at the start too, so that at any moment a killed training can be resumed; never within
+    an epoch, so that resuming repeats the epoch from its beginning.
+    """
+
+    def __init__(self, path: str):
+        self.path = Path(path)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the untrained state, unless this training is a resumed one."""
+        if trainer.ckpt_path is None:
+            trainer.save_checkpoint(self.path)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save after validation and all other callbacks."""
+        trainer.save_checkpoint(self.path)
