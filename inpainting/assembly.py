@@ -22,6 +22,7 @@ from inpainting.grid import picture_grid
 from inpainting.methods.base import Inpainter
 from inpainting.results import Result, as_markdown
 from inpainting.runs import Run, load_weights
+from inpainting.saved_pictures import SavedPictures
 
 # What Lightning says at every start is not for the user of a finished program.
 for name in ("lightning.pytorch", "lightning.fabric"):
@@ -34,6 +35,7 @@ for message in (
     "It is recommended to use `self.log",  # validation's numbers are gathered already
     "Checkpoint directory .* exists and is not empty",  # a resumed run's
     "The number of training batches .* is smaller than the logging interval",
+    "Found .* module.* in eval mode at the start of training",  # averaged weights, frozen networks
     "Couldn't infer the batch indices fetched from your dataloader",  # predict's has no batches
 ):
     warnings.filterwarnings("ignore", message)
@@ -167,6 +169,7 @@ def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: s
         "test_images_per_second": evaluation.images_per_second,
         "device": str(method.device),
         "precision": trainer.precision,
+        **method.facts(),
     }
     files = [data.file("test", int(index)) for index in rows["index"]]
     pictures = [one for one in trainer.callbacks if isinstance(one, Pictures)]
@@ -246,7 +249,8 @@ class _elsewhere:
     """Pictures drawn within go to another folder."""
 
     def __init__(self, trainer: Trainer, folder: Path):
-        self.pictures = [one for one in trainer.callbacks if isinstance(one, Pictures)]
+        drawing = (Pictures, SavedPictures)
+        self.pictures = [one for one in trainer.callbacks if isinstance(one, drawing)]
         self.folder = folder / "pictures"
 
     def __enter__(self) -> None:

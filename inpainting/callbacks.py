@@ -15,7 +15,7 @@ from torch import Tensor
 from inpainting.errors import NonFiniteLossError
 from inpainting.grid import picture_grid
 from inpainting.image import crop, erase, local_boxes, local_size
-from inpainting.metrics import InpaintingMetrics, structural_similarity, summarise
+from inpainting.metrics import InpaintingMetrics, spread, structural_similarity, summarise
 
 
 def _gathered(trainer: Trainer, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -66,13 +66,14 @@ class Evaluation(Callback):
         self.images_per_second = float("nan")
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse pictures too small to be measured, before a training rather than after it.
+        """Refuse pictures that cannot be measured, before a training rather than after it.
 
         Raises:
-            InputError: they are smaller than SSIM's window.
+            InputError: they are smaller than SSIM's window, or lack what the metrics need.
         """
         side = trainer.datamodule.image_size
         structural_similarity(*torch.zeros(2, 1, 1, side, side))
+        self.metrics.setup(trainer.datamodule)
 
     def _start(self, module: LightningModule, sets: bool) -> None:
         self._losses, self._completed = _Rows(), _Rows()
@@ -87,14 +88,16 @@ class Evaluation(Callback):
         done = outputs["completed"]
         if not len(done["index"]):
             return
-        completion = done["completion"][:, 0]
-        values = self.metrics(completion, done["image"], done["mask"])
+        completion, label = done["completion"][:, 0], done.get("label")
+        values = self.metrics(completion, done["image"], done["mask"], label)
+        if done["completion"].shape[1] > 1:
+            values["spread"] = spread(done["completion"], done["mask"])
         self._completed.add({"index": done["index"], **values})
         if self._sets:
             # Lightning deals the pictures out in turn: picture i belongs to process i mod n, and
             # any other place where it turns up is a repeat.
             keep = done["index"] % trainer.world_size == trainer.global_rank
-            self.metrics.update_set(completion, done["image"], keep)
+            self.metrics.update_set(completion, done["image"], keep, label)
 
     def _finish(self, trainer: Trainer) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         rows = self._completed.gathered(trainer)
@@ -222,16 +225,18 @@ class Pictures(Callback):
     def rows(self, module: LightningModule) -> dict[str, Tensor]:
         """The grid's rows by their labels."""
         image, mask = self.shown["image"], self.shown["mask"]
-        completion = self.shown["completion"][:, 0]
+        completions = self.shown["completion"].unbind(1)
+        others = {f"completion {k}": one for k, one in enumerate(completions[1:], 2)}
         size = local_size(*image.shape[-2:], self.local_share)
         corners = local_boxes(mask, size)
         return {
             "target": image,
             "masked input": erase(image, mask, module.fill),
             "prediction": self.shown["prediction"][:, 0],
-            "completion": completion,
+            "completion": completions[0],
+            **others,
             "real local crop": crop(image, corners, size),
-            "completed local crop": crop(completion, corners, size),
+            "completed local crop": crop(completions[0], corners, size),
         }
 
 

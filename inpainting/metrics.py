@@ -5,6 +5,7 @@ Everything is measured for each image; `summarise` averages over the images.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,14 +37,20 @@ class InpaintingMetrics:
             raise InputError(f"metrics.local_share={local_share}: type a share above 0 and up to 1")
         self.local_share = local_share
 
+    def setup(self, data: Any) -> None:
+        """Prepare to measure pictures of a data module, before any training; nothing here."""
+
     @torch.no_grad()
-    def __call__(self, completion: Tensor, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def __call__(
+        self, completion: Tensor, image: Tensor, mask: Tensor, label: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Measure a batch.
 
         Args:
             completion: (B, C, H, W) in [0, 1]
             image: (B, C, H, W) in [0, 1]
             mask: (B, 1, H, W)
+            label: (B,) int64, where the data has labels; not looked at here
 
         Returns:
             one (B,) float32 for each metric, and the two ingredients of `psnr_hole_pooled`:
@@ -83,13 +90,16 @@ class InpaintingMetrics:
         """Move what measures whole sets; nothing here."""
         return self
 
-    def update_set(self, completion: Tensor, image: Tensor, keep: Tensor) -> None:
+    def update_set(
+        self, completion: Tensor, image: Tensor, keep: Tensor, label: Tensor | None = None
+    ) -> None:
         """Add a batch to what is measured on whole sets; nothing here.
 
         Args:
             completion: (B, C, H, W) in [0, 1]
             image: (B, C, H, W) in [0, 1]
             keep: (B,) bool; False for samples that the sampler repeated
+            label: (B,) int64, where the data has labels
         """
 
     def compute_set(self) -> dict[str, float]:
@@ -98,6 +108,24 @@ class InpaintingMetrics:
 
     def reset_set(self) -> None:
         """Start a new set."""
+
+
+def spread(completions: Tensor, mask: Tensor) -> Tensor:
+    """How far several completions of a hole lie apart.
+
+    Args:
+        completions: (B, k, C, H, W) in [0, 1], k of at least 2
+        mask: (B, 1, H, W)
+
+    Returns:
+        (B,) float32: the standard deviation (with k - 1) of each hole pixel and channel among the
+        completions, averaged over the hole; NaN for an image without one
+    """
+    deviation = to_eight_bits(completions.float()).std(1)  # (B, C, H, W)
+    hole = mask > 0.5
+    return torch.where(hole, deviation, 0).sum((1, 2, 3)) / (
+        hole.sum((1, 2, 3)) * deviation.shape[1]
+    )
 
 
 def _psnr(completion: Tensor, image: Tensor) -> Tensor:

@@ -97,9 +97,11 @@ class PerceptualMetrics(InpaintingMetrics):
             _log.warning("left out: %s; metrics.download=true fetches weights", ", ".join(missing))
 
     @torch.no_grad()
-    def __call__(self, completion: Tensor, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def __call__(
+        self, completion: Tensor, image: Tensor, mask: Tensor, label: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Measure a batch, as `InpaintingMetrics` does, and `lpips` (B,)."""
-        metrics = super().__call__(completion, image, mask)
+        metrics = super().__call__(completion, image, mask, label)
         if self._wants_lpips and self._lpips is None:
             with _building(self.lpips_weights):
                 self._lpips = _load_lpips(self.lpips_net, self.lpips_weights)
@@ -117,7 +119,9 @@ class PerceptualMetrics(InpaintingMetrics):
                 module.to(device)
         return self
 
-    def update_set(self, completion: Tensor, image: Tensor, keep: Tensor) -> None:
+    def update_set(
+        self, completion: Tensor, image: Tensor, keep: Tensor, label: Tensor | None = None
+    ) -> None:
         """Add a batch to FID and KID, see `InpaintingMetrics`."""
         if self._wants_sets and self._sets is None:
             with _building(self.inception_weights):

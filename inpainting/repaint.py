@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from inpainting.chance import Chance, normal_
 from inpainting.diffusion import Diffusion
 from inpainting.errors import InputError
 
@@ -136,7 +137,7 @@ def _walk(
     image: Tensor,
     diffusion: Diffusion,
     schedule: list[int],
-    generator: torch.Generator | None,
+    generator: Chance,
     clip: bool,
     reverse: Reverse,
 ) -> Tensor:
@@ -144,9 +145,10 @@ def _walk(
     assert schedule[0] == diffusion.timesteps - 1, "respace the diffusion to the schedule's steps"
     from_x, from_output = diffusion.x_0_from_x.tolist(), diffusion.x_0_from_output.tolist()
     times = diffusion.times.to(image.device)[:, None].repeat(1, len(image)).unbind()  # T of (B,)
-    x, noise = torch.empty_like(image).normal_(generator=generator), torch.empty_like(image)
+    x, noise = torch.empty(2, *image.shape, device=image.device).unbind()
+    normal_(x, generator)
     for start, end in moves(schedule):
-        noise.normal_(generator=generator)
+        normal_(noise, generator)
         if end > start:
             factor, sigma = jump(diffusion, start, end)
             x = x.mul_(factor).add_(noise, alpha=sigma)
@@ -165,7 +167,7 @@ def repaint(
     mask: Tensor,
     diffusion: Diffusion,
     schedule: list[int],
-    generator: torch.Generator | None = None,
+    generator: Chance = None,
     clip: bool = True,
 ) -> Tensor:
     """RePaint, algorithm 1: the known pixels are noised to x_{t-1}'s level after each step.
@@ -181,7 +183,7 @@ def repaint(
         mask: (B, 1, H, W) in [0, 1], 1 = hole; all of mask > 0 is filled
         diffusion: respaced to as many steps as the schedule has
         schedule: from `jump_schedule`
-        generator: on the image's device
+        generator: on the image's device; one for all pictures, or one for each
         clip: hold the predicted x_0 inside [-1, 1]
 
     Returns:
@@ -203,7 +205,7 @@ def replace(
     image: Tensor,
     mask: Tensor,
     diffusion: Diffusion,
-    generator: torch.Generator | None = None,
+    generator: Chance = None,
     clip: bool = True,
 ) -> Tensor:
     """Replacement alone, the baseline of RePaint: one pass down, without jumps. See `repaint`."""
@@ -217,7 +219,7 @@ def repaint_fast(
     mask: Tensor,
     diffusion: Diffusion,
     schedule: list[int],
-    generator: torch.Generator | None = None,
+    generator: Chance = None,
     clip: bool = True,
     eta: float | None = 0.85,
 ) -> Tensor:

@@ -15,15 +15,13 @@ from inpainting import CONF
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
-# A GLCIC small enough for a test, on pictures that need no download.
-NARROW = [
-    "model=glcic",
+# Pictures that need no download, and a training short enough for a test.
+SHORT = [
     "data=photos",
     "data.image_size=32",
     "data.patches=[64,12,10]",
     "data.batch_size=8",
     "data.eval_batch_size=8",
-    "model.width=8",
     "trainer=cpu",
     "trainer.max_epochs=2",
     "trainer.log_every_n_steps=2",
@@ -31,6 +29,26 @@ NARROW = [
     "callbacks.pictures.count=4",
     "callbacks.progress=null",
 ]
+
+# What makes each model small; every model that trains stands here, so that each is tested.
+SMALL = {
+    "glcic": ["model.width=8"],
+    "conv_ae": [],
+    "ddpm": [
+        "model.network.base_dim=8",
+        "model.sampling_steps=4",
+        "model.jump_length=1",
+        "model.jump_n_sample=2",
+    ],
+}
+
+
+def small(model: str) -> list[str]:
+    """What to type for a small one of a model, trained for a moment."""
+    return [f"model={model}", *SHORT, *SMALL[model]]
+
+
+NARROW = small("glcic")
 
 
 @pytest.fixture(autouse=True, scope="session")

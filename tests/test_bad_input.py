@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import NARROW
+from conftest import NARROW, small
 from filelock import FileLock
 from PIL import Image
 
@@ -231,13 +231,21 @@ def test_pictures_that_cannot_be_filled_are_refused(
     assert not (tmp_path / "filled").exists()
 
 
+@pytest.mark.parametrize(
+    ("model", "rate", "loss"),
+    [
+        ("glcic", "model.optimizer_completion.lr", "loss_completion"),
+        ("conv_ae", "model.optimizer.lr", "loss"),
+        ("ddpm", "model.optimizer.lr", "loss"),
+    ],
+)
 def test_a_loss_that_is_not_finite_stops_the_training_and_saves_nothing_of_it(
-    command, capsys, tmp_path: Path
+    command, capsys, tmp_path: Path, model: str, rate: str, loss: str
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        command("train", *SHORT, "model.optimizer_completion.lr=1e30", "hydra.run.dir=run")
+        command("train", *small(model), f"{rate}=1e30", "hydra.run.dir=run")
     assert stopped.value.code != 0
-    assert "loss_completion became NaN or infinite" in capsys.readouterr().err
+    assert f"{loss} became NaN or infinite" in capsys.readouterr().err
     last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["state_dict"]
     assert all(value.isfinite().all() for value in last["state_dict"].values())

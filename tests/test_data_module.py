@@ -8,7 +8,8 @@ import torch
 
 from inpainting.data.arrays import Pictures
 from inpainting.data.augment import FlipZoom
-from inpainting.data.base import InpaintingDataModule, draw_evaluation_masks, stream
+from inpainting.chance import stream
+from inpainting.data.base import InpaintingDataModule, draw_masks
 from inpainting.errors import InputError
 from inpainting.masks import Rectangle
 
@@ -40,6 +41,7 @@ def tiny(epoch: int = 0, rank: int = 0, world: int = 1, **changes) -> Tiny:
 
 
 def batches(data: Tiny, split: str) -> list[dict[str, torch.Tensor]]:
+    data.trainer.training = split == "train"
     loader = getattr(data, f"{split}_dataloader")()
     return [data.on_after_batch_transfer(batch, 0) for batch in loader]
 
@@ -68,6 +70,28 @@ def test_evaluation_holes_belong_to_the_picture_whatever_the_batch_or_the_seed()
     assert not torch.equal(
         one, torch.cat([b["mask"] for b in batches(tiny(eval_mask_seed=3), "test")])
     )
+
+
+def test_fixed_training_holes_stay_with_their_picture_and_dynamic_ones_do_not() -> None:
+    def holes(**settings) -> list[dict[int, torch.Tensor]]:
+        epochs = []
+        for epoch in (0, 1):
+            read = batches(tiny(epoch=epoch, **settings), "train")
+            epochs.append(
+                {int(i): m for b in read for i, m in zip(b["index"], b["mask"], strict=True)}
+            )
+        return epochs
+
+    first, second = holes(train_holes="fixed")
+    both = first.keys() & second.keys()
+    assert both and all(torch.equal(first[i], second[i]) for i in both)
+    assert len({mask.numpy().tobytes() for mask in first.values()}) > 1  # not one for all
+    other, _ = holes(train_holes="fixed", seed=1)
+    assert not all(torch.equal(first[i], other[i]) for i in first.keys() & other.keys())
+    first, second = holes(train_holes="dynamic")
+    assert not any(torch.equal(first[i], second[i]) for i in first.keys() & second.keys())
+    with pytest.raises(InputError, match="type dynamic or fixed"):
+        tiny(train_holes="never")
 
 
 def test_the_mask_hash_names_holes_and_pictures() -> None:
@@ -128,4 +152,4 @@ def test_fewer_pictures_than_a_batch_and_an_all_hole_mask_are_refused() -> None:
         return torch.ones(count, 1, height, width)
 
     with pytest.raises(InputError, match="covers all of it"):
-        draw_evaluation_masks(everything, 2, 8, 8, 0)
+        draw_masks(everything, 2, 8, 8, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import NARROW
+from conftest import NARROW, SMALL, small
 
 TWO = ["trainer=ddp_cpu", "data.batch_size=4", "trainer.log_every_n_steps=1"]
 
@@ -39,12 +39,18 @@ def numbers(path: Path) -> dict:
     return {k: v for k, v in content.items() if k.startswith(("psnr", "ssim", "l1", "loss", "n"))}
 
 
-def test_two_processes_train_all_phases_alike_and_measure_as_one_does(tmp_path: Path) -> None:
+LOSSES = {"glcic": ("loss_completion", "loss_d", "loss_g", "loss_g_adversarial")}
+# Sampling goes through the network several times, and sums of another order add up.
+TOLERANCE = {"ddpm": 1e-3}
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_two_processes_train_alike_and_measure_as_one_does(tmp_path: Path, model: str) -> None:
     (tmp_path / "probe.py").write_text(PROBE)
     run(
         tmp_path,
         "train",
-        *NARROW,
+        *small(model),
         *TWO,
         "hydra.run.dir=two",
         "trainer.max_epochs=1",
@@ -52,11 +58,9 @@ def test_two_processes_train_all_phases_alike_and_measure_as_one_does(tmp_path: 
     )
     ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
     for name, value in ranks[0].items():
-        # running statistics of batch norm are each process's own; rank 0's are saved and used
-        if "running" not in name:
-            assert torch.equal(value, ranks[1][name]), name
+        assert torch.equal(value, ranks[1][name]), name
     header = (tmp_path / "two/metrics.csv").read_text().splitlines()[0]
-    for loss in ("loss_completion", "loss_d", "loss_g", "loss_g_adversarial"):
+    for loss in LOSSES.get(model, ("loss",)):
         assert f"train/{loss}" in header
 
     # 11 test pictures on two processes: one of them gets a repeat, which must not count
@@ -65,12 +69,13 @@ def test_two_processes_train_all_phases_alike_and_measure_as_one_does(tmp_path: 
     run(tmp_path, "evaluate", *changed, "trainer=ddp_cpu", "hydra.run.dir=by_two")
     one, two = numbers(tmp_path / "by_one"), numbers(tmp_path / "by_two")
     assert one["n"] == two["n"] == 11
-    assert one == pytest.approx(two, rel=1e-6)
+    assert one == pytest.approx(two, rel=TOLERANCE.get(model, 1e-6))
     assert (tmp_path / "by_two/per_image.csv").read_text().count("\n") == 12
 
 
-def test_bf16_trains_and_its_checkpoint_is_float32(command, tmp_path: Path) -> None:
-    command("train", *NARROW, "trainer.precision=bf16-mixed", "hydra.run.dir=half")
+@pytest.mark.parametrize("model", SMALL)
+def test_bf16_trains_and_its_checkpoint_is_float32(command, tmp_path: Path, model: str) -> None:
+    command("train", *small(model), "trainer.precision=bf16-mixed", "hydra.run.dir=half")
     state = torch.load(tmp_path / "half/checkpoints/best.ckpt", weights_only=True)["state_dict"]
     assert all(value.dtype in (torch.float32, torch.int64) for value in state.values())
     assert json.loads((tmp_path / "half/metrics.json").read_text())["precision"] == "bf16-mixed"

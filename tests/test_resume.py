@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import NARROW
+from conftest import NARROW, SMALL, small
 
 from inpainting.data.base import InpaintingDataModule
-from inpainting.methods.glcic import GLCIC
+from inpainting.methods.base import Inpainter
 
 
 def checkpoint(folder: Path) -> dict:
@@ -84,10 +84,15 @@ ZOOM = "++data.augment={_target_:inpainting.data.augment.FlipZoom,zoom:1.3}"
 SETTINGS = [*(text for text in NARROW if text != "trainer.max_epochs=2"), ZOOM]
 
 
-def test_stopped_at_the_end_of_an_epoch(command, tmp_path: Path, masks_seen: list) -> None:
-    command("train", *SETTINGS, "trainer.max_epochs=4", "hydra.run.dir=whole")
+@pytest.mark.parametrize("model", SMALL)
+def test_stopped_at_the_end_of_an_epoch(
+    command, tmp_path: Path, masks_seen: list, model: str
+) -> None:
+    # rates that follow the share of the training that is done would differ between 2 and 4 epochs
+    settings = [*small(model), ZOOM, "model.lr_schedule={_target_:inpainting.schedules.Constant}"]
+    command("train", *settings, "trainer.max_epochs=4", "hydra.run.dir=whole")
     whole, masks_seen[:] = list(masks_seen), []
-    command("train", *SETTINGS, "trainer.max_epochs=2", "hydra.run.dir=parts")
+    command("train", *settings, "trainer.max_epochs=2", "hydra.run.dir=parts")
     command("train", "resume=parts", "trainer.max_epochs=4")
     assert masks_seen == whole
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
@@ -97,13 +102,15 @@ class Killed(BaseException):
     """What no handler of ours expects."""
 
 
-@pytest.mark.parametrize("batch", [3, 13])  # within the first epoch of eight batches, the second
+# within the first epoch of eight batches, the second
+@pytest.mark.parametrize(("model", "batch"), [("glcic", 3), *((model, 13) for model in SMALL)])
 def test_killed_within_an_epoch(
-    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, batch: int
 ) -> None:
-    command("train", *SETTINGS, "trainer.max_epochs=3", "hydra.run.dir=whole")
+    settings = [*small(model), ZOOM, "trainer.max_epochs=3"]
+    command("train", *settings, "hydra.run.dir=whole")
 
-    original, count = GLCIC.training_step, [0]
+    original, count = Inpainter.on_train_batch_end, [0]
 
     def killed(self, *arguments):
         count[0] += 1
@@ -112,8 +119,8 @@ def test_killed_within_an_epoch(
         return original(self, *arguments)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(GLCIC, "training_step", killed)
-        command("train", *SETTINGS, "trainer.max_epochs=3", "hydra.run.dir=parts")
+        patch.setattr(Inpainter, "on_train_batch_end", killed)
+        command("train", *settings, "hydra.run.dir=parts")
     command("train", "resume=parts")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 

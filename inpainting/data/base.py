@@ -17,18 +17,14 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
+from inpainting.chance import stream
 from inpainting.data.arrays import Pictures
 from inpainting.errors import InputError
 
 Batch = dict[str, Tensor]
 MaskKind = Callable[[int, int, int, torch.Generator], Tensor]
 
-TRAINING, AUGMENTED = 0, 1  # streams of chance, apart from each other
-
-
-def stream(*key: int) -> int:
-    """A 63-bit seed from a tuple of numbers; different tuples give unrelated seeds."""
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+TRAINING, AUGMENTED, FIXED_HOLES = 0, 1, 2  # streams of chance, apart from each other
 
 
 class PictureDataset(Dataset):
@@ -62,10 +58,8 @@ def as_read(batch: Batch) -> Batch:
     return batch
 
 
-def draw_evaluation_masks(
-    mask: MaskKind, count: int, height: int, width: int, eval_mask_seed: int
-) -> np.ndarray:
-    """The hole of each evaluation picture, from (eval_mask_seed, index) alone.
+def draw_masks(mask: MaskKind, count: int, height: int, width: int, *key: int) -> np.ndarray:
+    """The one hole that belongs to each picture, from (key, index) alone.
 
     Returns:
         (count, height, width) uint8, 255 = hole
@@ -76,13 +70,13 @@ def draw_evaluation_masks(
     masks = np.empty((count, height, width), dtype=np.uint8)
     generator = torch.Generator()
     for index in range(count):
-        generator.manual_seed(stream(eval_mask_seed, index))
+        generator.manual_seed(stream(*key, index))
         drawn = mask(1, height, width, generator)
         masks[index] = (drawn[0, 0] * 255).round().to(torch.uint8).numpy()
     covered = (masks > 0).all(axis=(1, 2))
     if covered.any():
         raise InputError(
-            f"the hole of evaluation picture {int(covered.argmax())} covers all of it and leaves "
+            f"the hole of picture {int(covered.argmax())} covers all of it and leaves "
             f"nothing to fill from: choose smaller holes ({mask})"
         )
     return masks
@@ -105,9 +99,11 @@ class InpaintingDataModule(LightningDataModule):
         split_seed: divides the pictures into training, validation and test
         eval_mask_seed: draws the holes of validation and test
         augment: (images, generator) -> images, on the device, at training only
+        train_holes: "dynamic" gives a training picture a new hole in each epoch, "fixed" one for
+            the whole training
 
     Raises:
-        InputError: channels or a batch size that cannot be.
+        InputError: channels, a batch size or a choice that cannot be.
     """
 
     def __init__(
@@ -123,6 +119,7 @@ class InpaintingDataModule(LightningDataModule):
         split_seed: int,
         eval_mask_seed: int,
         augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        train_holes: str = "dynamic",
     ):
         super().__init__()
         if channels not in (1, 3):
@@ -131,6 +128,9 @@ class InpaintingDataModule(LightningDataModule):
         for key, size in sizes.items():
             if size < 1:
                 raise InputError(f"data.{key}={size}: type 1 or more")
+        if train_holes not in ("dynamic", "fixed"):
+            raise InputError(f"data.train_holes={train_holes}: type dynamic or fixed")
+        self.train_holes = train_holes
         self.mask, self.image_size, self.channels = mask, image_size, channels
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.augment = num_workers, augment
@@ -168,9 +168,10 @@ class InpaintingDataModule(LightningDataModule):
                     f"type data.batch_size={max(1, count // world)} or less"
                 )
             self.mask(1, height, width, torch.Generator().manual_seed(0))  # does it fit at all?
-            return PictureDataset(pictures)
-        masks = draw_evaluation_masks(self.mask, count, height, width, self.eval_mask_seed)
-        return PictureDataset(pictures, masks)
+            if self.train_holes == "dynamic":
+                return PictureDataset(pictures)
+        key = (self.seed, FIXED_HOLES) if split == "train" else (self.eval_mask_seed,)
+        return PictureDataset(pictures, draw_masks(self.mask, count, height, width, *key))
 
     def mask_hash(self, split: str = "test") -> str:
         """Names exactly these pictures with exactly these holes; equal only if both are."""
@@ -226,12 +227,13 @@ class InpaintingDataModule(LightningDataModule):
         """On the device: uint8 to float, augmentation, holes."""
         # (B, H, W, C) seen as (B, C, H, W) is channels_last already; float() keeps that.
         image = batch["image"].permute(0, 3, 1, 2).float().div_(255)
-        if "mask" in batch:  # evaluation
-            mask = batch["mask"].unsqueeze(1).float().div_(255)
-        else:
+        if self.trainer.training:
             generator = self._training_generator(image.device)
             if self.augment is not None:
                 image = self.augment(image, generator)
+        if "mask" in batch:
+            mask = batch["mask"].unsqueeze(1).float().div_(255)
+        else:
             mask = self.mask(len(image), image.shape[2], image.shape[3], generator)
         return {**batch, "image": image, "mask": mask}
 

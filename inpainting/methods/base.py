@@ -13,21 +13,15 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from inpainting.chance import Chance, picture_generators
 from inpainting.errors import InputError
-from inpainting.image import (
-    Fill,
-    composite,
-    erase,
-    hole_windows,
-    pad_to_multiple,
-    resize,
-    unpad,
-)
+from inpainting.image import Fill, composite, erase
 from inpainting.methods.scalars import TrainingScalars
+from inpainting.methods.sizes import padded, through_windows
 
 Batch = dict[str, Tensor]
 
-WINDOWS_AT_ONCE = 64  # bounds the memory that a large picture with many holes takes
+COMPLETING, LOSS = 0, 1  # evaluation's streams of chance
 
 
 class Inpainter(LightningModule):
@@ -75,7 +69,7 @@ class Inpainter(LightningModule):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> Tensor:
         """Predict the whole picture.
 
@@ -83,15 +77,27 @@ class Inpainter(LightningModule):
             masked_image: (B, C, H, W) in [0, 1], erased where mask > 0
             mask: (B, 1, H, W) in [0, 1], 1 = hole
             attributes: (B, A), what the completion should show, where the method knows them
-            generator: all chance comes from it; None is torch's own
+            generator: all chance comes from it, or each picture's from its own; None is torch's
 
         Returns:
             (B, C, H, W) in [0, 1]
         """
 
-    def evaluation_loss(self, batch: Batch, generator: torch.Generator) -> Tensor | None:
-        """The loss that validation reports, for each picture (B,); None where there is none."""
+    def evaluation_loss(
+        self, batch: Batch, generator: Chance, prediction: Tensor | None
+    ) -> Tensor | None:
+        """The loss that validation reports, for each picture (B,); None where there is none.
+
+        Args:
+            batch: of a size that the network takes
+            generator: one for each picture
+            prediction: `predict`'s of this batch (B, C, H, W), where all of it was completed
+        """
         return None
+
+    def facts(self) -> dict[str, Any]:
+        """What `metrics.json` should say of how this method fills."""
+        return {}
 
     @torch.no_grad()
     def complete(
@@ -99,7 +105,7 @@ class Inpainter(LightningModule):
         image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
         num_completions: int = 1,
     ) -> Tensor:
         """Fill the holes of pictures of any size.
@@ -108,7 +114,7 @@ class Inpainter(LightningModule):
             image: (B, C, H, W) in [0, 1]; what lies under the hole is never looked at
             mask: (B, 1, H, W) in [0, 1], 1 = hole; values between blend in proportion
             attributes: (B, A) or None
-            generator: on the image's device
+            generator: on the image's device; one for all, or one for each completion
             num_completions: k
 
         Returns:
@@ -122,7 +128,7 @@ class Inpainter(LightningModule):
         image: Tensor,
         mask: Tensor,
         attributes: Tensor | None,
-        generator: torch.Generator | None,
+        generator: Chance,
         num_completions: int,
     ) -> Tensor:
         """(B, k, C, H, W), not yet composited."""
@@ -132,73 +138,18 @@ class Inpainter(LightningModule):
                 f"image {tuple(image.shape)} and mask {tuple(mask.shape)}: this method takes "
                 f"(B, {self.channels}, H, W) and (B, 1, H, W)"
             )
-        masked_image = erase(image, mask, self.fill)
-        if self.fixed_size is None or (height, width) == (self.fixed_size, self.fixed_size):
-            inputs = [
-                None if x is None else x.repeat_interleave(num_completions, 0)
-                for x in (masked_image, mask, attributes)
-            ]
-            prediction = self._predict_padded(*inputs, generator)
-        else:
-            prediction = torch.cat(
-                [
-                    self._predict_windows(
-                        masked_image[i : i + 1],
-                        mask[i : i + 1],
-                        None if attributes is None else attributes[i : i + 1],
-                        generator,
-                        num_completions,
-                    )
-                    for i in range(batch)
-                ]
-            )
-        return prediction.float().unflatten(0, (batch, num_completions))
+        predict = padded(self.predict, self.size_multiple)
+        if not self.takes(height, width):
+            predict = through_windows(predict, self.fixed_size, self.fill)
+        inputs = [
+            None if x is None else x.repeat_interleave(num_completions, 0)
+            for x in (erase(image, mask, self.fill), mask, attributes)
+        ]
+        return predict(*inputs, generator).float().unflatten(0, (batch, num_completions))
 
-    def _predict_padded(
-        self,
-        masked_image: Tensor,
-        mask: Tensor,
-        attributes: Tensor | None,
-        generator: torch.Generator | None,
-    ) -> Tensor:
-        height, width = mask.shape[-2:]
-        masked_image = pad_to_multiple(masked_image, self.size_multiple)
-        mask = pad_to_multiple(mask, self.size_multiple)
-        return unpad(self.predict(masked_image, mask, attributes, generator), height, width)
-
-    def _predict_windows(
-        self,
-        masked_image: Tensor,
-        mask: Tensor,
-        attributes: Tensor | None,
-        generator: torch.Generator | None,
-        num_completions: int,
-    ) -> Tensor:
-        """One picture (1, C, H, W), through a window of `fixed_size` around each hole."""
-        side = self.fixed_size
-        prediction = masked_image.repeat_interleave(num_completions, 0)
-        windows = hole_windows(mask[0], side)
-        for start in range(0, len(windows), WINDOWS_AT_ONCE):
-            part = windows[start : start + WINDOWS_AT_ONCE]
-            images, masks = [], []
-            for (top, left, height, width), _ in part:
-                window = (..., slice(top, top + height), slice(left, left + width))
-                images.append(resize(masked_image[window], side, side))
-                small = resize(mask[window], side, side)
-                # Shrinking spreads the erased pixels: whatever they touch is hole.
-                masks.append(small if (height, width) == (side, side) else (small > 0).float())
-            small_mask = torch.cat(masks)
-            small_image = erase(torch.cat(images), small_mask, self.fill)
-            inputs = [x.repeat_interleave(num_completions, 0) for x in (small_image, small_mask)]
-            wanted = None if attributes is None else attributes.expand(len(inputs[0]), -1)
-            filled = self._predict_padded(*inputs, wanted, generator).float()
-            for ((top, left, height, width), members), one in zip(
-                part, filled.split(num_completions), strict=True
-            ):
-                window = (..., slice(top, top + height), slice(left, left + width))
-                large = resize(one, height, width)
-                prediction[window] = torch.where(members[window], large, prediction[window])
-        return prediction
+    def takes(self, height: int, width: int) -> bool:
+        """Whether the network is given pictures of this size as they are, but for padding."""
+        return self.fixed_size is None or (height, width) == (self.fixed_size, self.fixed_size)
 
     def _evaluate(self, batch: Batch, completions: int | None) -> dict[str, Any]:
         """What callbacks measure and draw; the loss on everything, completions on a subset.
@@ -208,25 +159,32 @@ class Inpainter(LightningModule):
             with "prediction" and "completion" (B', k, C, H, W) beside its image, mask and index
         """
         # Evaluation has its own chance: it must not move training's, and must repeat.
-        generator = torch.Generator(self.device).manual_seed(int(batch["index"][0]))
-        size = batch["image"].shape[-2:]
-        loss = None  # on pictures of another size than the network's there is none
-        if self.fixed_size is None or size == (self.fixed_size, self.fixed_size):
-            loss = self.evaluation_loss(batch, generator)
+        index, device = batch["index"], self.device
+        part = batch
         if completions is not None:
-            keep = batch["index"] < completions
+            keep = index < completions
             part = {name: value[keep] for name, value in batch.items()}
-        else:
-            part = dict(batch)
+        prediction = None
         if len(part["index"]):
-            prediction = self._predict_any_size(
-                part["image"], part["mask"], part.get("attributes"), generator, self.num_completions
+            chance = picture_generators(
+                part["index"], device, COMPLETING, completions=self.num_completions
             )
-            part["prediction"] = prediction
-            part["completion"] = composite(
+            prediction = self._predict_any_size(
+                part["image"], part["mask"], part.get("attributes"), chance, self.num_completions
+            )
+            completion = composite(
                 prediction, part["image"].unsqueeze(1), part["mask"].unsqueeze(1)
             )
-        return {"index": batch["index"], "loss": loss, "completed": part}
+            part = part | {"prediction": prediction, "completion": completion}
+        loss = None  # on pictures of another size than the network's there is none
+        if self.takes(*batch["image"].shape[-2:]):
+            whole = prediction is not None and len(prediction) == len(index)
+            loss = self.evaluation_loss(
+                batch,
+                picture_generators(index, device, LOSS),
+                prediction[:, 0] if whole else None,
+            )
+        return {"index": index, "loss": loss, "completed": part}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """See `_evaluate`."""
@@ -242,7 +200,9 @@ class Inpainter(LightningModule):
             batch["image"],
             batch["mask"],
             batch.get("attributes"),
-            torch.Generator(self.device).manual_seed(int(batch["index"][0])),
+            picture_generators(
+                batch["index"], self.device, COMPLETING, completions=self.num_completions
+            ),
             self.num_completions,
         )
 
@@ -264,6 +224,12 @@ class Inpainter(LightningModule):
         """Share of the training that is done, for schedules."""
         total = self.trainer.num_training_batches * (self.trainer.max_epochs or 0)
         return min(1.0, self.batches_seen / total) if total > 0 else 0.0
+
+    def on_validation_start(self) -> None:
+        """Give all processes the first one's batch norm statistics, which are what is saved."""
+        if self.trainer.world_size > 1:
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, 0)
 
     def on_fit_start(self) -> None:
         """Note the optimisers' settings as they were configured."""

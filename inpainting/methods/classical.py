@@ -5,6 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inpainting.chance import Chance
 from inpainting.image import known_mean
 from inpainting.methods.base import Inpainter
 
@@ -21,7 +22,7 @@ class MeanFill(Inpainter):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> Tensor:
         """(B, C, H, W) to the same shape."""
         return known_mean(masked_image, mask).expand_as(masked_image)
@@ -50,7 +51,7 @@ class OpenCVFill(Inpainter):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> Tensor:
         """(B, C, H, W) to the same shape."""
         pictures = (masked_image * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

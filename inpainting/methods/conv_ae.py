@@ -8,10 +8,10 @@ picture; its authors' code compared with the erased one, which teaches the netwo
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from inpainting.chance import Chance
 from inpainting.errors import InputError
 from inpainting.image import erase
 from inpainting.losses import focal_frequency
@@ -63,26 +63,27 @@ class ConvAE(Inpainter):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> Tensor:
         """(B, C, H, W) to the same shape; deterministic."""
         return self.network(masked_image)
 
-    def reconstruction(self, batch: Batch) -> Tensor:
+    def reconstruction(self, batch: Batch, prediction: Tensor | None = None) -> Tensor:
         """The objective for each picture, (B,)."""
         image, mask = batch["image"], batch["mask"]
         masked_image = erase(image, mask, self.fill)
         target = masked_image if self.target == "erased" else image
         weight = mask if self.region == "hole" else None
-        prediction = self.network(masked_image)
+        if prediction is None:
+            prediction = self.network(masked_image)
         loss = self.loss(prediction, target, weight)
         if self.frequency_weight:
             loss = loss + self.frequency_weight * focal_frequency(prediction, target, weight)
         return loss
 
-    def evaluation_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def evaluation_loss(self, batch: Batch, generator: Chance, prediction: Tensor | None) -> Tensor:
         """The objective."""
-        return self.reconstruction(batch)
+        return self.reconstruction(batch, prediction)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One batch."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from inpainting.chance import Chance
 from inpainting.errors import InputError
 from inpainting.image import composite, crop, erase, local_boxes, local_size
 from inpainting.losses import adversarial, squared_error
@@ -147,7 +148,7 @@ class GLCIC(Inpainter):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> Tensor:
         """(B, C, H, W) to the same shape; deterministic."""
         return self(masked_image, mask)
@@ -157,10 +158,11 @@ class GLCIC(Inpainter):
         region = batch["mask"] if self.mse_region == "hole" else None
         return squared_error(prediction, batch["image"], region)
 
-    def evaluation_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def evaluation_loss(self, batch: Batch, generator: Chance, prediction: Tensor | None) -> Tensor:
         """The MSE of the completion phase."""
-        masked_image = erase(batch["image"], batch["mask"], self.fill)
-        prediction = self._predict_padded(masked_image, batch["mask"], None, generator)
+        if prediction is None:
+            image, mask = batch["image"], batch["mask"]
+            prediction = self._predict_any_size(image, mask, None, generator, 1)[:, 0]
         return self.reconstruction(prediction, batch)
 
     def judge(self, image: Tensor, fake: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

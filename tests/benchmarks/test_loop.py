@@ -15,7 +15,8 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from inpainting import assembly
-from inpainting.data.base import AUGMENTED, TRAINING, InpaintingDataModule, stream
+from inpainting.chance import stream
+from inpainting.data.base import AUGMENTED, TRAINING, InpaintingDataModule
 from inpainting.methods.glcic import GLCIC
 
 STEPS, EPOCHS = 200, 7  # the first epoch does not count

@@ -1,0 +1,64 @@
+"""Chance that repeats: seeds from numbers, and one generator for each picture.
+
+Evaluation draws a picture's noise from the picture's own generator, so that what comes out does not
+depend on how pictures were dealt out to batches and devices.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# One generator for all, one for each picture of a batch, or torch's own
+Chance = torch.Generator | Sequence[torch.Generator] | None
+
+
+def stream(*key: int) -> int:
+    """A 63-bit seed from a tuple of numbers; different tuples of one length give unrelated ones.
+
+    NumPy's SeedSequence takes zeros at the end for nothing, so lengths must not be mixed.
+    """
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+
+
+def picture_generators(
+    index: Tensor, device: torch.device, *key: int, completions: int = 1
+) -> list[torch.Generator]:
+    """Generators that depend on a picture's index, the completion's number and the key alone.
+
+    Args:
+        index: (B,) int64
+        device: of what will be drawn
+        key: tells this use from others
+        completions: k of each picture
+
+    Returns:
+        B * k, the k of a picture beside each other
+    """
+    return [
+        torch.Generator(device).manual_seed(stream(*key, picture, completion))
+        for picture in index.tolist()
+        for completion in range(completions)
+    ]
+
+
+def normal_(x: Tensor, chance: Chance) -> Tensor:
+    """Fill `x` (B, …), which is contiguous, with standard normal numbers.
+
+    Raises:
+        ValueError: there are not as many generators as pictures.
+    """
+    if not isinstance(chance, Sequence):
+        return x.normal_(generator=chance)
+    for one, generator in zip(x, chance, strict=True):
+        one.normal_(generator=generator)
+    return x
+
+
+def integers(high: int, count: int, device: torch.device, chance: Chance) -> Tensor:
+    """(count,) int64, uniform in [0, high)."""
+    if not isinstance(chance, Sequence):
+        return torch.randint(high, (count,), device=device, generator=chance)
+    drawn = [torch.randint(high, (1,), device=device, generator=one) for one in chance]
+    return torch.cat(drawn)

@@ -1,0 +1,207 @@
+"""DDPM filled with RePaint: a diffusion model that never learnt to inpaint (report 003).
+
+The objective is the squared error of the network's output against what `Diffusion.target` says of
+one noising of the clean picture (arXiv 2006.11239, eq. 14). Departures from the report's code: one
+noising a step, not two; no noising before a prediction; trained and sampled on one schedule; the
+average that follows the weights slowly is what samples.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from inpainting.chance import Chance, integers, normal_
+from inpainting.diffusion import Diffusion
+from inpainting.errors import InputError
+from inpainting.losses import squared_error
+from inpainting.methods.base import Batch, Inpainter
+from inpainting.nn.average import Average, decay_after
+from inpainting.repaint import (
+    jump_schedule,
+    network_calls,
+    repaint,
+    repaint_fast,
+    steps_down,
+)
+
+# sampling_steps, jump_length and jump_n_sample that are taken where the yaml says null
+SAMPLERS = {
+    "repaint": (250, 10, 10),  # arXiv 2201.09865, section 5.2
+    "repaint_fast": (25, 5, 5),
+    "replace": (250, 1, 1),
+}
+SECONDS_BETWEEN_LINES = 60  # of a long sampling's progress
+
+
+class DDPM(Inpainter):
+    """Learns to denoise whole pictures; fills by sampling under the known pixels.
+
+    Args:
+        network: x_t (B, C, H, W) in about [-1, 1] and times (B,) to (B, C, H, W); states its
+            `size_multiple`
+        betas: (T,) float64, see `inpainting.diffusion`
+        objective: what the network puts out: "eps", "v" or "x_0"
+        ema_decay: of the average of the weights that samples, in [0, 1); 0 takes the present ones
+        sampler: "repaint" (arXiv 2201.09865), "repaint_fast" (DDNM with time travel) or "replace"
+            (RePaint without resampling)
+        sampling_steps: of the T, as many as are walked; None, here and below, is the sampler's own
+        jump_length: steps of one jump back
+        jump_n_sample: how often each stretch is walked
+        eta: share of fresh noise of repaint_fast, see `repaint.steps_down`
+        optimizer: of the network's parameters
+        options: see `Inpainter`
+
+    Raises:
+        InputError: an unknown choice, or numbers that do not go together.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: nn.Module,
+        betas: Tensor,
+        objective: str,
+        ema_decay: float,
+        sampler: str,
+        sampling_steps: int | None,
+        jump_length: int | None,
+        jump_n_sample: int | None,
+        eta: float | None,
+        optimizer: Callable[[Any], Optimizer],
+        **options: Any,
+    ):
+        super().__init__(**options)
+        if sampler not in SAMPLERS:
+            raise InputError(f"model.sampler={sampler}: type {', '.join(SAMPLERS)}")
+        if not 0 <= ema_decay < 1:
+            raise InputError(f"model.ema_decay={ema_decay}: type a number from 0 up to below 1")
+        self.network, self.average = network, Average(network)
+        self.size_multiple, self.ema_decay = network.size_multiple, ema_decay
+        self.diffusion = Diffusion(betas, objective)
+        steps, length, repeats = SAMPLERS[sampler]
+        steps = min(steps, self.diffusion.timesteps) if sampling_steps is None else sampling_steps
+        if sampler != "replace":  # which never jumps
+            length = length if jump_length is None else jump_length
+            repeats = repeats if jump_n_sample is None else jump_n_sample
+        self.respaced = self.diffusion.respace(steps)
+        self.schedule = jump_schedule(steps, length, repeats)
+        steps_down(self.respaced, eta)  # refuses a wrong eta before a training, not after it
+        self.sampler, self.eta = sampler, eta
+        self.make_optimizer = optimizer
+
+    @property
+    def network_calls(self) -> int:
+        """Calls of the network for one filling."""
+        return network_calls(self.schedule)
+
+    def facts(self) -> dict[str, Any]:
+        """The sampler and what it costs."""
+        return {
+            "sampler": self.sampler,
+            "sampling_steps": self.respaced.timesteps,
+            "network_calls": self.network_calls,
+            "num_completions": self.num_completions,
+        }
+
+    def predict(
+        self,
+        masked_image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None = None,
+        generator: Chance = None,
+    ) -> Tensor:
+        """(B, C, H, W) to the same shape; known pixels are the picture's."""
+        image = masked_image.float() * 2 - 1
+        diffusion = self.respaced.to(image.device)
+        sample = repaint_fast if self.sampler == "repaint_fast" else repaint
+        options = {"eta": self.eta} if self.sampler == "repaint_fast" else {}
+        with _at_the_precision(self.average.network, image.device) as network:
+            denoiser = _Telling(network, self.network_calls)
+            x = sample(denoiser, image, mask, diffusion, self.schedule, generator, **options)
+        return ((x + 1) / 2).clamp(0, 1)
+
+    def denoising_error(
+        self, network: Callable[[Tensor, Tensor], Tensor], image: Tensor, chance: Chance
+    ) -> Tensor:
+        """The objective on one noising of each picture, (B,)."""
+        x_0 = image * 2 - 1
+        diffusion = self.diffusion = self.diffusion.to(image.device)
+        t = integers(diffusion.timesteps, len(x_0), x_0.device, chance)
+        eps = normal_(torch.empty(x_0.shape, device=x_0.device), chance)
+        output = network(diffusion.q_sample(x_0, t, eps), t)
+        return squared_error(output, diffusion.target(x_0, t, eps))
+
+    def evaluation_loss(self, batch: Batch, generator: Chance, prediction: Tensor | None) -> Tensor:
+        """The objective of the averaged network, one noising of each picture."""
+        return self.denoising_error(self.average, batch["image"], generator)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One batch; the hole plays no part."""
+        loss = self.denoising_error(self.network, batch["image"], None).mean()
+        self.scalars.add(loss=loss)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Let the average follow."""
+        self.average.update(self.network, decay_after(self.batches_seen, self.ema_decay))
+        super().on_train_batch_end(outputs, batch, batch_idx)
+
+    def on_test_start(self) -> None:
+        """Say what a filling costs, before it starts."""
+        self._announce()
+
+    on_predict_start = on_test_start
+
+    @rank_zero_only
+    def _announce(self) -> None:
+        print(
+            f"{self.sampler}: {self.network_calls:,} network calls a batch "
+            f"({self.respaced.timesteps} steps, {self.num_completions} completion(s) a picture)"
+        )
+
+    def configure_optimizers(self) -> Optimizer:
+        """The one optimiser."""
+        return self.make_optimizer(self.network.parameters())
+
+
+@contextmanager
+def _at_the_precision(network: nn.Module, device: torch.device) -> Iterator[nn.Module]:
+    """The network with the weights that autocast would make for each call, made once.
+
+    Batch norm too is computed at that precision. Afterwards it has its own weights again.
+    """
+    if not torch.is_autocast_enabled(device.type):
+        yield network
+        return
+    tensors = [x for x in (*network.parameters(), *network.buffers()) if x.is_floating_point()]
+    own = [tensor.data for tensor in tensors]
+    for tensor in tensors:
+        tensor.data = tensor.data.to(torch.get_autocast_dtype(device.type))
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield network
+    finally:
+        for tensor, data in zip(tensors, own, strict=True):
+            tensor.data = data
+
+
+class _Telling:
+    """A denoiser that prints how far a long sampling is."""
+
+    def __init__(self, network: nn.Module, calls: int):
+        self.network, self.calls, self.done = network, calls, 0
+        self.said = time.monotonic()
+
+    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
+        if time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
+            self.said = time.monotonic()
+            rank_zero_only(partial(print, f"  {self.done:,} of {self.calls:,} network calls"))()
+        self.done += 1
+        return self.network(x, t)

@@ -1,0 +1,157 @@
+"""DDPM: what it learns, what it samples with, what a filling costs."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import small
+from hydra.utils import instantiate
+from PIL import Image
+
+from inpainting.errors import InputError
+from inpainting.methods.ddpm import DDPM
+
+
+def built(composed, *typed: str) -> DDPM:
+    torch.manual_seed(0)
+    data = ["data=photos", "data.image_size=16", "data.channels=1"]
+    return instantiate(
+        composed("model=ddpm", *data, "model.network.base_dim=8", *typed).model, _convert_="all"
+    )
+
+
+def test_the_defaults_are_the_reports_network_on_the_digits_of_scikit_learn(composed) -> None:
+    config = composed("model=ddpm")
+    assert config.data._target_.endswith("DigitsDataModule")
+    method = instantiate(config.model, _convert_="all")
+    assert sum(p.numel() for p in method.parameters() if p.requires_grad) == 1_794_625
+
+
+@pytest.mark.parametrize(
+    ("typed", "calls", "steps"),
+    [
+        ([], 105, 25),
+        (["model.sampler=repaint"], 2410, 250),
+        (["model.sampler=replace"], 250, 250),
+        (["model.sampler=replace", "model.sampling_steps=50", "model.jump_n_sample=7"], 50, 50),
+        (["model.sampling_steps=50"], 230, 50),
+        (["model.sampler=repaint", "model.betas.timesteps=100", "model.jump_n_sample=1"], 100, 100),
+    ],
+)
+def test_a_filling_costs_what_it_says(composed, typed: list[str], calls: int, steps: int) -> None:
+    method = built(composed, *typed)
+    facts = method.facts()
+    assert (facts["network_calls"], facts["sampling_steps"]) == (calls, steps)
+
+
+def test_the_network_is_called_as_often_as_the_facts_say(composed) -> None:
+    method = built(composed, "model.sampling_steps=6", "model.jump_length=2")
+    counted = []
+    method.average.network.register_forward_hook(lambda *_: counted.append(1))
+    mask = torch.zeros(2, 1, 16, 16)
+    mask[:, :, 4:9, 4:9] = 1
+    method.complete(torch.rand(2, 1, 16, 16), mask, num_completions=2)
+    assert len(counted) == method.network_calls
+
+
+def test_the_average_samples_and_not_the_present_weights(composed) -> None:
+    method = built(composed, "model.sampling_steps=3", "model.jump_length=1").eval()
+    image, mask = torch.rand(1, 1, 16, 16), torch.ones(1, 1, 16, 16)
+    mask[..., :4] = 0
+
+    def filled() -> torch.Tensor:
+        return method.complete(image, mask, generator=torch.Generator().manual_seed(0))
+
+    before = filled()
+    torch.nn.init.normal_(method.network.head.weight)
+    assert torch.equal(filled(), before)
+    torch.nn.init.normal_(method.average.network.head.weight)
+    assert not torch.equal(filled(), before)
+
+
+@pytest.mark.parametrize("objective", ["eps", "v", "x_0"])
+def test_the_objective_of_a_network_that_says_nothing(composed, objective: str) -> None:
+    """A zero output leaves the target's own mean square: 1 for noise, E[x^2] for a picture."""
+    method = built(composed, f"model.objective={objective}")
+    torch.manual_seed(1)
+    image = torch.rand(512, 1, 16, 16)  # 2x - 1 is uniform on [-1, 1]: E[x^2] = 1/3
+    error = method.denoising_error(lambda x, t: torch.zeros_like(x), image, None)
+    abar = method.diffusion.alphas_cumprod
+    expected = {"eps": 1.0, "x_0": 1 / 3, "v": float((abar + (1 - abar) / 3).mean())}
+    assert error.shape == (512,)
+    assert float(error.mean()) == pytest.approx(expected[objective], rel=0.05)
+
+
+def test_each_picture_is_noised_once_and_by_its_own_time(composed) -> None:
+    method = built(composed)
+    seen = {}
+
+    def network(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        seen["x"], seen["t"] = x, t
+        return torch.zeros_like(x)
+
+    image = torch.full((4096, 1, 4, 4), 0.5)  # mid-grey is 0: x_t is the noise alone
+    method.denoising_error(network, image, None)
+    assert seen["t"].unique().numel() > 900
+    late = seen["t"] > 500
+    abar = method.diffusion.alphas_cumprod[seen["t"][late]]
+    ratio = seen["x"][late].square().mean((1, 2, 3)).double() / (1 - abar)
+    assert float(ratio.mean()) == pytest.approx(1, abs=0.03)  # noised twice it would be 1.7
+
+
+def test_bf16_samples_with_bf16_weights_and_gives_the_own_ones_back(composed) -> None:
+    method = built(composed, "model.sampling_steps=3", "model.jump_length=1").eval()
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    seen = []
+    method.average.network.stem.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+    mask = torch.zeros(1, 1, 16, 16)
+    mask[..., 4:8, 4:8] = 1
+    with torch.autocast("cpu", torch.bfloat16):
+        method.complete(torch.rand(1, 1, 16, 16), mask)
+    assert set(seen) == {torch.bfloat16}
+    after = method.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert all(value.dtype == after[name].dtype for name, value in before.items())
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "model.sampler=ddim",
+        "model.ema_decay=1",
+        "model.objective=noise",
+        "model.eta=2",
+        "model.sampling_steps=1001",
+        "model.jump_length=0",
+    ],
+)
+def test_a_choice_that_there_is_not_is_named(composed, typed: str) -> None:
+    with pytest.raises(Exception, match=typed.split("=")[0]) as raised:
+        built(composed, typed)
+    cause = raised.value
+    assert isinstance(cause, InputError) or isinstance(cause.__cause__, InputError)
+
+
+def test_several_completions_side_by_side_with_their_spread(
+    command, tmp_path: Path, capsys
+) -> None:
+    typed = ["trainer.max_epochs=1", "model.num_completions=3", "hydra.run.dir=run"]
+    command("train", *small("ddpm"), *typed)
+    # 4 steps, every one of the first three walked twice: 4 + 3 calls
+    assert "repaint_fast: 7 network calls" in capsys.readouterr().out
+    content = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert content["network_calls"] == 7 and content["num_completions"] == 3
+    assert content["spread"] > 0
+    with open(tmp_path / "run/per_image.csv", newline="") as file:
+        spread = [float(row["spread"]) for row in csv.DictReader(file)]
+    assert np.mean(spread) == pytest.approx(content["spread"], rel=1e-4)
+    # target, masked input, prediction, three completions, two local crops
+    rows = {}
+    for k in (1, 3):
+        command("evaluate", "run=run", f"model.num_completions={k}", f"hydra.run.dir=by_{k}")
+        with Image.open(tmp_path / f"by_{k}/pictures/test.png") as grid:
+            rows[k] = grid.height
+    assert rows[3] > rows[1]
