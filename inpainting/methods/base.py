@@ -35,6 +35,8 @@ class Inpainter(LightningModule):
             network takes any multiple of `size_multiple`; other sizes are padded.
         val_completions: validation completes the pictures with an index below this; None is all
         num_completions: completions of each picture at validation and test
+        completion_seed: of the chance that evaluation completes with; another one gives other
+            completions of the same holes
         lr_schedule: factor of all learning rates, from the progress of the training; None leaves
             them as they are
 
@@ -53,6 +55,7 @@ class Inpainter(LightningModule):
         fixed_size: int | None = None,
         val_completions: int | None = None,
         num_completions: int = 1,
+        completion_seed: int = 0,
         lr_schedule: Callable[[float], float] | None = None,
     ):
         super().__init__()
@@ -60,7 +63,7 @@ class Inpainter(LightningModule):
             raise InputError(f"model.fill={fill}: type a number, a colour as [r,g,b], or mean")
         self.channels, self.fill, self.fixed_size = channels, fill, fixed_size
         self.val_completions, self.num_completions = val_completions, num_completions
-        self.lr_schedule = lr_schedule
+        self.completion_seed, self.lr_schedule = completion_seed, lr_schedule
         self.scalars = TrainingScalars()
 
     @abstractmethod
@@ -159,16 +162,14 @@ class Inpainter(LightningModule):
             with "prediction" and "completion" (B', k, C, H, W) beside its image, mask and index
         """
         # Evaluation has its own chance: it must not move training's, and must repeat.
-        index, device = batch["index"], self.device
+        index = batch["index"]
         part = batch
         if completions is not None:
             keep = index < completions
             part = {name: value[keep] for name, value in batch.items()}
         prediction = None
         if len(part["index"]):
-            chance = picture_generators(
-                part["index"], device, COMPLETING, completions=self.num_completions
-            )
+            chance = self._completion_chance(part["index"])
             prediction = self._predict_any_size(
                 part["image"], part["mask"], part.get("attributes"), chance, self.num_completions
             )
@@ -181,10 +182,14 @@ class Inpainter(LightningModule):
             whole = prediction is not None and len(prediction) == len(index)
             loss = self.evaluation_loss(
                 batch,
-                picture_generators(index, device, LOSS),
+                picture_generators(index, self.device, self.completion_seed, LOSS),
                 prediction[:, 0] if whole else None,
             )
         return {"index": index, "loss": loss, "completed": part}
+
+    def _completion_chance(self, index: Tensor) -> list[torch.Generator]:
+        key = (self.completion_seed, COMPLETING)
+        return picture_generators(index, self.device, *key, completions=self.num_completions)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """See `_evaluate`."""
@@ -200,9 +205,7 @@ class Inpainter(LightningModule):
             batch["image"],
             batch["mask"],
             batch.get("attributes"),
-            picture_generators(
-                batch["index"], self.device, COMPLETING, completions=self.num_completions
-            ),
+            self._completion_chance(batch["index"]),
             self.num_completions,
         )
 
