@@ -118,6 +118,8 @@ def build_trainer(config: DictConfig) -> Trainer:
     if config.matmul_precision:
         torch.set_float32_matmul_precision(config.matmul_precision)
     callbacks = [build(c) for c in (config.callbacks or {}).values() if c is not None]
+    if not config.trainer.enable_progress_bar:
+        callbacks = [one for one in callbacks if not isinstance(one, ProgressBar)]
     loggers = [build(c) for c in (config.logger or {}).values() if c is not None]
     return instantiate(
         config.trainer,
@@ -125,8 +127,7 @@ def build_trainer(config: DictConfig) -> Trainer:
         logger=loggers or False,
         # Without a checkpoint or progress callback Lightning would add one of its own.
         enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
-        enable_progress_bar=config.trainer.enable_progress_bar
-        and any(isinstance(one, ProgressBar) for one in callbacks),
+        enable_progress_bar=any(isinstance(one, ProgressBar) for one in callbacks),
         _convert_="all",
     )
 

@@ -50,7 +50,8 @@ def test_a_filling_costs_what_it_says(composed, typed: list[str], calls: int, st
 def test_the_network_is_called_as_often_as_the_facts_say(composed) -> None:
     method = built(composed, "model.sampling_steps=6", "model.jump_length=2")
     counted = []
-    method.average.network.register_forward_hook(lambda *_: counted.append(1))
+    network = method._sampling_network(torch.device("cpu"))
+    network.register_forward_hook(lambda *_: counted.append(1))
     mask = torch.zeros(2, 1, 16, 16)
     mask[:, :, 4:9, 4:9] = 1
     method.complete(torch.rand(2, 1, 16, 16), mask, num_completions=2)
@@ -102,16 +103,27 @@ def test_each_picture_is_noised_once_and_by_its_own_time(composed) -> None:
     assert float(ratio.mean()) == pytest.approx(1, abs=0.03)  # noised twice it would be 1.7
 
 
-def test_bf16_samples_with_bf16_weights_and_gives_the_own_ones_back(composed) -> None:
+def test_what_samples_computes_what_the_average_does(composed) -> None:
+    method = built(composed).train()
+    x, t = torch.randn(8, 1, 16, 16), torch.arange(8)
+    for _ in range(3):
+        method.network(x, t)  # moves the batch norms' statistics
+        method.average.update(method.network, 0.5)
+        sampling = method._sampling_network(torch.device("cpu"))
+        assert torch.allclose(sampling(x, t), method.average(x, t), atol=1e-4)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in sampling.modules())
+    assert not any("_sampling" in name for name in method.state_dict())
+
+
+def test_bf16_samples_with_bf16_weights_and_leaves_the_own_ones(composed) -> None:
     method = built(composed, "model.sampling_steps=3", "model.jump_length=1").eval()
     before = {name: value.clone() for name, value in method.state_dict().items()}
-    seen = []
-    method.average.network.stem.register_forward_hook(lambda *args: seen.append(args[2].dtype))
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., 4:8, 4:8] = 1
     with torch.autocast("cpu", torch.bfloat16):
         method.complete(torch.rand(1, 1, 16, 16), mask)
-    assert set(seen) == {torch.bfloat16}
+        network = method._sampling_network(torch.device("cpu"))
+    assert {value.dtype for value in network.parameters()} == {torch.bfloat16}
     after = method.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert all(value.dtype == after[name].dtype for name, value in before.items())

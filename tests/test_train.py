@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from conftest import NARROW
+from lightning.pytorch.callbacks import ProgressBar
 from PIL import Image
 
 
@@ -85,6 +86,15 @@ def test_without_callbacks_the_last_weights_are_tested(command, tmp_path: Path) 
     assert not (tmp_path / "run/checkpoints").exists()
 
 
+def test_the_progress_display_can_be_switched_off(composed) -> None:
+    from inpainting.assembly import build_trainer
+
+    shown = [text for text in NARROW if text != "callbacks.progress=null"]
+    for typed, bars in (([], 1), (["trainer.enable_progress_bar=false"], 0)):
+        trainer = build_trainer(composed(*shown, "logger=none", *typed))
+        assert len([one for one in trainer.callbacks if isinstance(one, ProgressBar)]) == bars
+
+
 def test_loggers_write_into_the_runs_folder(command, tmp_path: Path, monkeypatch) -> None:
     short = [*NARROW, "trainer.max_epochs=1"]
     command("train", *short, "logger=tensorboard", "hydra.run.dir=board")
@@ -94,14 +104,6 @@ def test_loggers_write_into_the_runs_folder(command, tmp_path: Path, monkeypatch
     command("train", *short, "logger=none", "hydra.run.dir=silent")
     assert not (tmp_path / "silent/metrics.csv").exists()
     assert (tmp_path / "silent/metrics.json").exists()
-
-
-def test_multirun_gives_each_job_a_folder(command, tmp_path: Path) -> None:
-    command("train", "-m", *NARROW, "trainer.max_epochs=1", "model.mse_weight=1,10", "name=weights")
-    jobs = sorted((tmp_path / "outputs/sweeps/weights").glob("*/metrics.json"))
-    assert len(jobs) == 2
-    hashes = {json.loads(path.read_text())["mask_hash"] for path in jobs}
-    assert len(hashes) == 1
 
 
 @pytest.mark.parametrize("mask", ["strokes", "half", "expand", "pixels", "super_resolution"])

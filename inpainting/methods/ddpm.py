@@ -7,10 +7,9 @@ average that follows the weights slowly is what samples.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch.utilities import rank_zero_only
@@ -23,6 +22,7 @@ from inpainting.errors import InputError
 from inpainting.losses import squared_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.nn.average import Average, decay_after
+from inpainting.nn.fused import fused
 from inpainting.repaint import (
     jump_schedule,
     network_calls,
@@ -95,6 +95,7 @@ class DDPM(Inpainter):
         steps_down(self.respaced, eta)  # refuses a wrong eta before a training, not after it
         self.sampler, self.eta = sampler, eta
         self.make_optimizer = optimizer
+        self.compiled, self._sampling = False, None
 
     @property
     def network_calls(self) -> int:
@@ -122,10 +123,35 @@ class DDPM(Inpainter):
         diffusion = self.respaced.to(image.device)
         sample = repaint_fast if self.sampler == "repaint_fast" else repaint
         options = {"eta": self.eta} if self.sampler == "repaint_fast" else {}
-        with _at_the_precision(self.average.network, image.device) as network:
-            denoiser = _Telling(network, self.network_calls)
+        denoiser = _Telling(self._sampling_network(image.device), self.network_calls)
+        with torch.autocast(image.device.type, enabled=False):
             x = sample(denoiser, image, mask, diffusion, self.schedule, generator, **options)
         return ((x + 1) / 2).clamp(0, 1)
+
+    def _sampling_network(self, device: torch.device) -> nn.Module:
+        """The averaged network as it samples: at autocast's precision, batch norms folded in.
+
+        It is made once and follows the average when that has changed.
+        """
+        autocast = torch.is_autocast_enabled(device.type)
+        dtype = torch.get_autocast_dtype(device.type) if autocast else torch.float32
+        average = self.average.network
+        version = sum(x._version for x in (*average.parameters(), *average.buffers()))
+        with torch.inference_mode(False), torch.no_grad():  # tensors that can be changed again
+            if self._sampling is None or self._sampling.kind != (dtype, device):
+                network = fused(average).to(device, dtype)
+                if self.compiled:
+                    network.compile()
+                self._sampling = _Sampling(network, (dtype, device), version)
+            elif self._sampling.version != version:
+                self._sampling.network.load_state_dict(fused(average).state_dict())
+                self._sampling = self._sampling._replace(version=version)
+        return self._sampling.network
+
+    def compile_networks(self) -> None:
+        """See `Inpainter`; what samples is compiled when it is made."""
+        super().compile_networks()
+        self.compiled = True
 
     def denoising_error(
         self, network: Callable[[Tensor, Tensor], Tensor], image: Tensor, chance: Chance
@@ -171,25 +197,12 @@ class DDPM(Inpainter):
         return self.make_optimizer(self.network.parameters())
 
 
-@contextmanager
-def _at_the_precision(network: nn.Module, device: torch.device) -> Iterator[nn.Module]:
-    """The network with the weights that autocast would make for each call, made once.
+class _Sampling(NamedTuple):
+    """The network that samples; in a tuple, so that it is no part of the method's state."""
 
-    Batch norm too is computed at that precision. Afterwards it has its own weights again.
-    """
-    if not torch.is_autocast_enabled(device.type):
-        yield network
-        return
-    tensors = [x for x in (*network.parameters(), *network.buffers()) if x.is_floating_point()]
-    own = [tensor.data for tensor in tensors]
-    for tensor in tensors:
-        tensor.data = tensor.data.to(torch.get_autocast_dtype(device.type))
-    try:
-        with torch.autocast(device.type, enabled=False):
-            yield network
-    finally:
-        for tensor, data in zip(tensors, own, strict=True):
-            tensor.data = data
+    network: nn.Module
+    kind: tuple[torch.dtype, torch.device]
+    version: int  # of the average that it was made from
 
 
 class _Telling:
