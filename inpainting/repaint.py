@@ -221,7 +221,7 @@ def repaint_fast(
     schedule: list[int],
     generator: Chance = None,
     clip: bool = True,
-    eta: float | None = 0.85,
+    eta: float | None = 1.0,
 ) -> Tensor:
     """DDNM with time travel (arXiv 2212.00490, sections 3.2 and 3.3), for few steps.
 
@@ -237,9 +237,11 @@ def repaint_fast(
         schedule: from `jump_schedule`: travel length and repeats are its jumps
         generator: see `repaint`
         clip: see `repaint`
-        eta: share of fresh noise, see `steps_down`. It costs spread: with the best denoiser of
-            pixels that have standard deviation 0.3, 50 steps fill them with 0.248 at eta 0.85,
-            0.267 at None (DDPM's share, and `repaint`'s), and 0.282 at 0
+        eta: share of fresh noise, see `steps_down`. More of it makes holes agree with what
+            surrounds them: 128 MNIST digits with a 10x10 hole, 50 calls, came to a hole PSNR of
+            8.5, 9.2, 10.4 and 11.6 dB at 0.2, 0.5, 0.85 and 1, and 0.83, 0.84, 0.90 and 0.91 of
+            them were read right. It costs spread: with the best denoiser of independent pixels of
+            standard deviation 0.3, 50 steps fill them with 0.282 at 0 and 0.248 at 0.85
 
     Returns:
         (B, C, H, W); known pixels are the image's, exactly

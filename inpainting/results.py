@@ -18,7 +18,8 @@ from inpainting.runs import write_json
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "opencv-python", "numpy")
 COLUMNS = ("psnr_hole", "ssim_hole", "l1_hole", "psnr_local", "psnr", "ssim")
-LOWER_IS_BETTER = ("l1", "lpips", "fid", "kid", "loss")
+MORE_COLUMNS = ("label_agreement", "frechet", "spread", "lpips", "fid", "kid")  # where measured
+LOWER_IS_BETTER = ("l1", "lpips", "fid", "kid", "frechet", "loss")
 
 
 @dataclass
@@ -45,12 +46,12 @@ class Result:
         # JSON has no NaN: what could not be measured (no hole, say) is null.
         summary = {name: v if np.isfinite(v) else None for name, v in self.summary.items()}
         content = {"method": self.method, **summary, **self.facts, **provenance()}
-        write_json(folder / "metrics.json", content)
         with open(folder / "per_image.csv", "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["file", *self.rows])
             columns = [column.tolist() for column in self.rows.values()]
             writer.writerows(zip(self.files, *columns, strict=True))
+        write_json(folder / "metrics.json", content)  # last: what has it is finished
 
 
 def provenance() -> dict[str, Any]:
@@ -101,7 +102,7 @@ def comparison(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     if len(hashes) > 1:
         raise ValueError(f"measured on different holes or pictures: {sorted(hashes)}")
     columns = [name for name in COLUMNS if name in first.summary]
-    columns += [name for name in ("lpips", "fid", "kid") if name in first.summary]
+    columns += [name for name in MORE_COLUMNS if name in first.summary]
     header = ["method", *columns]
     if len(results) > 1:
         header += [f"{first.method}'s gain in {metric}" for metric in ("psnr_hole", "ssim_hole")]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from inpainting.chance import stream
 from inpainting.data.arrays import Pictures
 from inpainting.data.augment import FlipZoom
-from inpainting.chance import stream
 from inpainting.data.base import InpaintingDataModule, draw_masks
 from inpainting.errors import InputError
 from inpainting.masks import Rectangle

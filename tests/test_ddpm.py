@@ -33,11 +33,11 @@ def test_the_defaults_are_the_reports_network_on_the_digits_of_scikit_learn(comp
 @pytest.mark.parametrize(
     ("typed", "calls", "steps"),
     [
-        ([], 105, 25),
+        ([], 50, 20),
         (["model.sampler=repaint"], 2410, 250),
         (["model.sampler=replace"], 250, 250),
         (["model.sampler=replace", "model.sampling_steps=50", "model.jump_n_sample=7"], 50, 50),
-        (["model.sampling_steps=50"], 230, 50),
+        (["model.sampling_steps=25", "model.jump_n_sample=5"], 105, 25),
         (["model.sampler=repaint", "model.betas.timesteps=100", "model.jump_n_sample=1"], 100, 100),
     ],
 )

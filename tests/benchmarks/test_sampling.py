@@ -10,6 +10,7 @@ from test_precision import processor_flags
 from torch import Tensor
 
 from inpainting.diffusion import Diffusion, cosine_betas
+from inpainting.methods.ddpm import SAMPLERS
 from inpainting.nn.fused import fused
 from inpainting.nn.unet import UNet
 from inpainting.repaint import jump_schedule, network_calls, repaint, repaint_fast
@@ -101,8 +102,8 @@ def test_a_whole_fill_is_faster_than_diffusers(report: Callable[..., None]):
     """Their loop for twenty calls, times 2,410 / 20; ours whole, with the default schedule."""
     image, mask = holes(64)
     plain, half = unet(False), unet(True)
-    schedule = jump_schedule(25, 5, 5)
-    diffusion = Diffusion(cosine_betas(1000), "v").respace(25)
+    schedule = jump_schedule(*SAMPLERS["repaint_fast"])
+    diffusion = Diffusion(cosine_betas(1000), "v").respace(schedule[0] + 1)
 
     def theirs() -> float:
         return process_seconds(lambda: diffusers_walk(plain, image, mask, 20)) * 2410 / 20

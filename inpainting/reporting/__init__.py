@@ -1,0 +1,1 @@
+"""The report: from folders of runs to tables, pictures and one page."""

@@ -1,0 +1,147 @@
+"""A whole report: tables, figures, pictures and the page, into one folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inpainting.errors import InputError
+from inpainting.reporting import appendix
+from inpainting.reporting.captions import table_notes
+from inpainting.reporting.collect import collect
+from inpainting.reporting.figures import loss_curves, metric_by_setting
+from inpainting.reporting.formats import as_latex, as_markdown, write_csv
+from inpainting.reporting.human import Panel
+from inpainting.reporting.leaderboard import leaderboard
+from inpainting.reporting.measured import Conditions, Missing
+from inpainting.reporting.page import Drawing, Section, write_page
+from inpainting.reporting.pictures import side_by_side
+from inpainting.reporting.rows import Row, tables_of_rows
+from inpainting.reporting.tables import Table, columns_of, settings_table
+
+METRICS = ("psnr_hole", "ssim_hole")
+DRAWN = ("psnr_local", "psnr")  # drawn against the setting besides those compared
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written.
+
+    Args:
+        folder: where
+        tables: one for each set of conditions
+        missing: jobs without numbers
+    """
+
+    folder: Path
+    tables: list[Table]
+    missing: list[Missing]
+
+
+def report(
+    folders: Sequence[str],
+    out: Path,
+    metrics: Sequence[str] = METRICS,
+    base: str | None = None,
+) -> Report:
+    """Write table.md, table.csv, table.tex, report.html and pictures/ into `out`.
+
+    Args:
+        folders: of runs, or holding them
+        out: made if need be; what an earlier report wrote there is replaced
+        metrics: whose differences to the base row are given
+        base: row that all others are compared with, in place of what the runs say
+
+    Raises:
+        InputError: nothing to report on, an unknown metric or base, a file that cannot be read.
+    """
+    measured, missing = collect(folders)
+    if not measured:
+        reasons = "; ".join(f"{job.folder}: {job.reason}" for job in missing[:3])
+        raise InputError(f"{' '.join(folders)}: no job has finished ({reasons})")
+    rows = tables_of_rows(measured, base)
+    known = columns_of([row for table in rows.values() for row in table])
+    unknown = [metric for metric in metrics if metric not in known]
+    if unknown:
+        raise InputError(f"metric={','.join(unknown)}: not measured; there are {', '.join(known)}")
+    places = [run.folder for run in measured]
+    panel = Panel([*map(Path, folders), *places, *(place.parent for place in places)])
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    sections = [
+        _section(key, table, metrics, panel, missing, out / "pictures", len(rows) > 1)
+        for key, table in rows.items()
+    ]
+    words = [*folders, f"metric={','.join(metrics)}", *([f"base={base}"] if base else [])]
+    _write(out, words, rows, sections, metrics, panel, missing)
+    return Report(out, [section.table for section in sections], missing)
+
+
+def _section(
+    key: Conditions,
+    rows: Sequence[Row],
+    metrics: Sequence[str],
+    panel: Panel,
+    missing: Sequence[Missing],
+    folder: Path,
+    several: bool,
+) -> Section:
+    table = settings_table(rows, metrics, panel, missing)
+    table.notes = table_notes(rows, metrics, panel, missing)
+    if several:
+        table.title += f" (hash {key.mask_hash})"
+    suffix = f"_{key.mask_hash}" if several else ""
+    figures = _figures(rows, metrics, folder, suffix)
+    return Section(table, figures, appendix.tracking_table(rows, panel))
+
+
+def _figures(
+    rows: Sequence[Row], metrics: Sequence[str], folder: Path, suffix: str
+) -> list[Drawing]:
+    """What can be drawn of a table."""
+    found = []
+    pictures, left_out = side_by_side(rows)
+    if pictures is not None:
+        caption = "The first test pictures, their holes and every row's completion"
+        caption += ", of its first seed." if any(len(row.runs) > 1 for row in rows) else "."
+        if left_out:
+            caption += f" Without pictures of these: {', '.join(left_out)}."
+        path = folder / f"rows{suffix}.png"
+        pictures.save(path)
+        found.append(Drawing("The same pictures through every row", caption, path))
+    drawn = [m for m in dict.fromkeys([*metrics, *DRAWN]) if m in columns_of(rows)]
+    path = folder / f"metrics{suffix}.png"
+    metric_by_setting(rows, drawn, [m for m in metrics if m in drawn], path)
+    caption = (
+        "Dots are seeds, diamonds their mean, bars their standard deviation; of the differences to "
+        "the base, bars are the paired 95 % intervals over the pictures."
+    )
+    found.append(Drawing("Metric against setting", caption, path))
+    path = folder / f"losses{suffix}.png"
+    if loss_curves(rows, path):
+        caption = (
+            "Losses that are logged together make a phase, and means over a change of phase are "
+            "left out; a line for each run, in the colour of its setting."
+        )
+        found.append(Drawing("Losses by phase", caption, path))
+    return found
+
+
+def _write(
+    out: Path,
+    words: Sequence[str],
+    rows: Mapping[Conditions, Sequence[Row]],
+    sections: Sequence[Section],
+    metrics: Sequence[str],
+    panel: Panel,
+    missing: Sequence[Missing],
+) -> None:
+    after = [leaderboard(rows, metrics), appendix.scorers_table(panel)]
+    after = [table for table in (*after, appendix.missing_table(missing)) if table]
+    tables = [table for section in sections for table in (section.table, section.tracking) if table]
+    (out / "table.md").write_text("\n".join(as_markdown(one) for one in (*tables, *after)))
+    (out / "table.tex").write_text(
+        "% needs \\usepackage{booktabs,graphicx}\n"
+        + "\n".join(as_latex(one) for one in (*tables, *after))
+    )
+    write_csv(out / "table.csv", rows, panel, missing)
+    source = f"Made by python -m inpainting.report {' '.join(words)}"
+    write_page(out / "report.html", f"Report: {words[0]}", source, sections, after)

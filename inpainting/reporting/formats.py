@@ -1,0 +1,111 @@
+"""Tables as Markdown, LaTeX and csv."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from inpainting.reporting.human import Panel
+from inpainting.reporting.intervals import difference
+from inpainting.reporting.measured import Conditions, Missing
+from inpainting.reporting.rows import Row
+from inpainting.reporting.tables import Table, title_of
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "…": r"\dots{}",
+} | {character: f"\\{character}" for character in "&%$#_{}"}
+
+
+def as_markdown(table: Table) -> str:
+    """A heading, the table and its caption."""
+    lines = [[name.replace("|", r"\|") for name in table.header], ["---"] * len(table.header)]
+    for line in table.lines:
+        texts = [cell.text.replace("|", r"\|") for cell in line]
+        pairs = zip(texts, line, strict=True)
+        lines.append([f"**{text}**" if cell.bold else text for text, cell in pairs])
+    rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"## {table.title}\n\n{rows}\n\n" + " ".join(table.notes) + "\n"
+
+
+def latex(text: str) -> str:
+    """Text with what LaTeX takes for commands escaped."""
+    return re.sub(r"[\\~^±−…&%$#_{}]", lambda match: LATEX[match[0]], text)
+
+
+def as_latex(table: Table) -> str:
+    """A table environment; needs the packages booktabs and graphicx."""
+    lines = [" & ".join(latex(name) for name in table.header)]
+    for line in table.lines:
+        texts = [latex(cell.text) for cell in line]
+        pairs = zip(texts, line, strict=True)
+        lines.append(" & ".join(f"\\textbf{{{t}}}" if cell.bold else t for t, cell in pairs))
+    header, *body = (f"{line} \\\\" for line in lines)
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{latex(table.title)}. {latex(' '.join(table.notes))}}}",
+            r"\resizebox{\linewidth}{!}{%",
+            rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
+            r"\toprule",
+            header,
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def write_csv(
+    path: Path,
+    tables: Mapping[Conditions, Sequence[Row]],
+    panel: Panel,
+    missing: Sequence[Missing],
+) -> None:
+    """Every number, unrounded: a line for each row of each table, one for each missing job."""
+    lines = [_line(key, row, title_of(rows), panel) for key, rows in tables.items() for row in rows]
+    lines += [
+        {"row": job.row, "seeds": job.seed, "folder": job.folder, "missing": job.reason}
+        for job in missing
+    ]
+    names = dict.fromkeys(name for line in lines for name in line)
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, names, restval="")
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def _line(key: Conditions, row: Row, title: str, panel: Panel) -> dict[str, object]:
+    first = row.runs[0]
+    line: dict[str, object] = {
+        "table": title,
+        "mask_hash": key.mask_hash,
+        "n": key.n,
+        "n_without_hole": first.facts.get("n_without_hole"),
+        "measured_with": key.metrics,
+        "row": row.label,
+        "trained": row.trained,
+        "seeds": " ".join(str(run.seed) for run in row.runs if run.seed is not None),
+        "compared_with": row.base.label if row.base else "",
+    }
+    for metric in first.metrics:
+        line |= {f"{metric}_mean": row.mean(metric), f"{metric}_sd": row.deviation(metric)}
+        gap = difference(row, row.base, metric) if row.base else None
+        if gap:
+            line[f"{metric}_minus_base"] = gap.mean
+            line |= {f"{metric}_low": gap.low, f"{metric}_high": gap.high}
+            line |= {f"{metric}_seeds_low": gap.seeds_low, f"{metric}_seeds_high": gap.seeds_high}
+    judged = panel.of(row)
+    if judged:
+        line |= {"human_local": judged.local_score, "human_global": judged.global_score}
+        line |= {"human_average": judged.average, "human_agreement": judged.agreement}
+        line |= {"human_apart": judged.apart, "human_scores": judged.number}
+    times = ("train_seconds", "train_images_per_second", "test_images_per_second", "wall_seconds")
+    return line | {name: row.fact(name) for name in times} | {"folder": first.folder}

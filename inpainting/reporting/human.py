@@ -1,0 +1,166 @@
+"""What people scored: means for each row, agreement between scorers, each scorer's checks."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from inpainting.reporting.correlation import spearman
+from inpainting.reporting.rows import Row
+from inpainting.scores import Score, latest, read_all_scores
+
+Pair = tuple[float, float]  # local, global
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What people made of one row's completions.
+
+    Args:
+        local_score: mean over pictures, then over scorers, 1 to 10
+        global_score: the same of the whole picture
+        number: scores given
+        scorers: people who gave them
+        agreement: Spearman's coefficient of two scorers' averages over the pictures that both
+            scored, mean over pairs of scorers; NaN for one scorer
+        apart: how far two scorers' averages of a picture are apart, in points; NaN for one scorer
+    """
+
+    local_score: float
+    global_score: float
+    number: int
+    scorers: int
+    agreement: float
+    apart: float
+
+    @property
+    def average(self) -> float:
+        """Of local and global, as in report 004."""
+        return (self.local_score + self.global_score) / 2
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How a scorer judged targets and duplicates.
+
+    Args:
+        scorer: the name
+        number: completions scored
+        target: mean local and global score of true pictures
+        targets: how many of them
+        repeat: mean distance between the two scores of one picture, local and global
+        repeats: how many pictures came twice
+    """
+
+    scorer: str
+    number: int
+    target: Pair
+    targets: int
+    repeat: Pair
+    repeats: int
+
+
+class Panel:
+    """All scores that were given to some runs.
+
+    Args:
+        homes: folders whose scores/ may hold some; they are scores of the runs in or below them
+
+    Raises:
+        InputError: a file of scores cannot be read.
+    """
+
+    def __init__(self, homes: Iterable[Path]):
+        self.homes = sorted(set(homes))
+        self.scores: dict[str, list[tuple[Path, Score]]] = defaultdict(list)
+        for home in self.homes:
+            for scorer, scores in read_all_scores(home).items():
+                self.scores[scorer] += [(home, score) for score in latest(scores)]
+
+    def __bool__(self) -> bool:
+        return any(self.scores.values())
+
+    def of(self, row: Row) -> Judged | None:
+        """Scores of a row's completions; None where there are none."""
+        jobs = {
+            (home, run.row, run.seed or 0)  # a method without training has none
+            for run in row.runs
+            for home in self.homes
+            if home in (run.folder, *run.folder.parents)
+        }
+        given: dict[str, dict[tuple, Pair]] = {}
+        for scorer, scores in self._completions().items():
+            own = {key: value for key, value in scores.items() if (key[0], key[1], key[2]) in jobs}
+            if own:
+                given[scorer] = own
+        if not given:
+            return None
+        means = np.mean([_mean(scores.values()) for scores in given.values()], axis=0)
+        number = sum(len(scores) for scores in given.values())
+        return Judged(float(means[0]), float(means[1]), number, len(given), *_agreement(given))
+
+    def agreement(self) -> tuple[float, float, int]:
+        """Over all rows: Spearman's coefficient, points apart, and pictures scored by two."""
+        given = self._completions()
+        common = sum(len(a.keys() & b.keys()) for a, b in combinations(given.values(), 2))
+        return *_agreement(given), common
+
+    def checks(self) -> list[Checked]:
+        """One for each scorer."""
+        return [_checked(name, [s for _, s in scores]) for name, scores in self.scores.items()]
+
+    def _completions(self) -> dict[str, dict[tuple, Pair]]:
+        """Scorer to picture to scores."""
+        return {
+            scorer: {
+                (sweep, *score.shown): (score.local_score, score.global_score)
+                for sweep, score in scores
+                if score.kind == "completion"
+            }
+            for scorer, scores in self.scores.items()
+        }
+
+
+def _mean(pairs: Iterable[Pair]) -> Pair:
+    values = np.array(list(pairs), dtype=float).reshape(-1, 2)
+    return tuple(values.mean(axis=0).tolist()) if len(values) else (float("nan"), float("nan"))
+
+
+def _agreement(given: dict[str, dict[tuple, Pair]]) -> Pair:
+    """Spearman's coefficient and distance of averages, each the mean over pairs of scorers."""
+    coefficients, distances = [], []
+    for a, b in combinations(given.values(), 2):
+        common = sorted(a.keys() & b.keys())
+        if common:
+            x, y = (np.array([np.mean(one[key]) for key in common]) for one in (a, b))
+            distances.append(float(np.abs(x - y).mean()))
+            coefficients.append(spearman(x, y)[0])
+    known = [value for value in coefficients if not np.isnan(value)]
+    return (
+        float(np.mean(known)) if known else float("nan"),
+        float(np.mean(distances)) if distances else float("nan"),
+    )
+
+
+def _checked(scorer: str, scores: Sequence[Score]) -> Checked:
+    kinds = defaultdict(list)
+    for score in scores:
+        kinds[score.kind].append(score)
+    first = {score.shown: score for score in kinds["completion"]}
+    repeats = [(first[s.shown], s) for s in kinds["duplicate"] if s.shown in first]
+    distances = [
+        (abs(a.local_score - b.local_score), abs(a.global_score - b.global_score))
+        for a, b in repeats
+    ]
+    targets = [(score.local_score, score.global_score) for score in kinds["target"]]
+    return Checked(
+        scorer,
+        len(kinds["completion"]),
+        _mean(targets),
+        len(targets),
+        _mean(distances),
+        len(repeats),
+    )

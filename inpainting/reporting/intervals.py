@@ -1,0 +1,68 @@
+"""Whether one row is better than another: intervals over pictures and over seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from inpainting.metrics import paired_difference
+from inpainting.reporting.rows import Row
+from inpainting.results import LOWER_IS_BETTER
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller number is the better one."""
+    return metric.split("_")[0] in LOWER_IS_BETTER
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row minus another in one metric, with 95 % intervals.
+
+    Args:
+        mean: over the pictures
+        low: paired over the pictures, values averaged over seeds first
+        high: upper limit of the same
+        seeds_low: Welch's, over the runs' means; NaN unless both rows have two seeds or more
+        seeds_high: upper limit of the same
+    """
+
+    mean: float
+    low: float
+    high: float
+    seeds_low: float = float("nan")
+    seeds_high: float = float("nan")
+
+    @property
+    def certain(self) -> bool:
+        """Whether every interval that there is excludes zero, on the same side."""
+        signs = {np.sign(self.low), np.sign(self.high)}
+        if not np.isnan(self.seeds_low):
+            signs |= {np.sign(self.seeds_low), np.sign(self.seeds_high)}
+        return signs in ({1.0}, {-1.0})
+
+
+def difference(row: Row, other: Row, metric: str) -> Difference | None:
+    """`row` minus `other`; None where there are no per-image values."""
+    a, b = row.per_image(metric), other.per_image(metric)
+    if a is None or b is None:
+        return None
+    paired = paired_difference(a, b)
+    x, y = row.means(metric), other.means(metric)
+    if min(len(x), len(y)) < 2 or x.std() + y.std() == 0:
+        return Difference(*paired)
+    welch = stats.ttest_ind(x, y, equal_var=False).confidence_interval(0.95)
+    return Difference(*paired, float(welch.low), float(welch.high))
+
+
+def certainly_best(rows: Sequence[Row], metric: str) -> Row | None:
+    """The row whose advantage over each other one is certain; None where there is none."""
+    if len(rows) < 2 or any(np.isnan(row.mean(metric)) for row in rows):
+        return None
+    best = (min if lower_is_better(metric) else max)(rows, key=lambda row: row.mean(metric))
+    for other in rows:
+        gap = difference(best, other, metric) if other is not best else None
+        if other is not best and (gap is None or not gap.certain):
+            return None
+    return best

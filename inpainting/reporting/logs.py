@@ -1,0 +1,77 @@
+"""What a training logged by step: metrics.csv as columns, and its phases."""
+
+import csv
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from inpainting.errors import InputError
+
+Log = dict[str, np.ndarray]
+
+
+@lru_cache(maxsize=256)
+def read_log(folder: Path) -> Log:
+    """Columns of metrics.csv, NaN where nothing was logged; empty where there is no such file.
+
+    Raises:
+        InputError: it is not a table of numbers.
+    """
+    path = folder / "metrics.csv"
+    if not path.is_file():
+        return {}
+    with open(path, newline="") as file:
+        reader = csv.DictReader(file)
+        names, lines = reader.fieldnames or [], list(reader)
+    try:
+        return {name: np.array([float(one[name] or "nan") for one in lines]) for name in names}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path} is not a table of numbers ({error}); take it away") from error
+
+
+def epoch_tested(log: Log, setting: dict[str, str]) -> int | None:
+    """Line of the validation whose weights were tested: the monitored metric's best, or the last.
+
+    Args:
+        log: of the training
+        setting: of the test; monitor.metric, monitor.mode and checkpoint matter
+    """
+    values = log.get(setting.get("monitor.metric", ""))
+    if values is None or np.isnan(values).all():
+        return None
+    if setting.get("checkpoint") == "last":
+        return int(np.flatnonzero(~np.isnan(values))[-1])
+    best = np.nanargmin if setting.get("monitor.mode") == "min" else np.nanargmax
+    return int(best(values))
+
+
+def losses(log: Log) -> list[str]:
+    """Training losses in their own right; loss_g_mse is a part of loss_g."""
+    return [name for name in log if name.startswith("train/loss") and name.count("_") <= 1]
+
+
+def phases(log: Log) -> dict[tuple[str, ...], np.ndarray]:
+    """Losses that are logged together, and the lines where they are; in order of appearance.
+
+    Lines that average over a change of phase, such as of completion and discriminator, are left
+    out.
+    """
+    names = losses(log)
+    if not names:
+        return {}
+    present = ~np.isnan([log[name] for name in names])  # (losses, lines)
+    sets = [frozenset(np.flatnonzero(column).tolist()) for column in present.T]
+    distinct = [one for one in dict.fromkeys(sets) if one]
+    return {
+        tuple(names[i] for i in sorted(one)): np.array([same == one for same in sets])
+        for one in distinct
+        if not _is_mixture(one, distinct)
+    }
+
+
+def _is_mixture(one: frozenset, sets: list[frozenset]) -> bool:
+    """Whether the losses are those of a smaller set, and others that are logged without it too."""
+    return any(
+        part < one and one - part <= other and not other >= one for part in sets for other in sets
+    )

@@ -1,0 +1,106 @@
+"""One test's numbers with what they were measured on, and a job that has none."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RAW = ("file", "index", "hole_squared_error", "hole_values")  # columns that are no metrics
+OF_SETS = ("psnr_hole_pooled", "frechet", "fid", "kid")  # one number a set, none an image
+
+
+@dataclass(frozen=True, order=True)
+class Conditions:
+    """What has to agree before two numbers may stand in one table.
+
+    Args:
+        mask_hash: of the holes and the test pictures
+        n: number of pictures
+        metrics: versions and settings of what measured
+    """
+
+    mask_hash: str
+    n: int
+    metrics: str
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One test: of a run, of an evaluation or of what either was compared with.
+
+    Args:
+        folder: where metrics.json lies
+        row: name of its setting
+        seed: training's; None for a method without training
+        compared_with: row that this one is to be compared with
+        setting: what it was trained with, key to text
+        data: short name of the data set
+        mask: short name of the kind of hole
+        facts: content of metrics.json
+        values: per-image metrics, name to (N,)
+        trained_in: folder of the training, with its log; None for a method without one
+        local_share: side of the local crop as a share of the image's
+    """
+
+    folder: Path
+    row: str
+    seed: int | None
+    compared_with: str | None
+    setting: dict[str, str]
+    data: str
+    mask: str
+    facts: dict[str, Any]
+    values: dict[str, np.ndarray] = field(repr=False)
+    trained_in: Path | None
+    local_share: float | None = None
+
+    @property
+    def trained(self) -> bool:
+        """False for a method without training, a table's floor."""
+        return self.trained_in is not None
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """Of its numbers."""
+        versions = self.facts.get("versions", {})
+        metrics = [f"{name} {versions.get(name)}" for name in ("inpainting", "torchmetrics")]
+        metrics.append(f"local crop {self.local_share} of the side")
+        return Conditions(self.facts["mask_hash"], int(self.facts["n"]), ", ".join(metrics))
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of what was measured, per-image metrics first."""
+        per_image = [name for name in self.values if name not in RAW]
+        return per_image + [name for name in OF_SETS if name in self.facts]
+
+    def mean(self, metric: str) -> float:
+        """Mean over the pictures, NaN where it was not measured."""
+        value = self.facts.get(metric)
+        return float("nan") if value is None else float(value)
+
+    def same_numbers(self, other: "Measured") -> bool:
+        """Whether both are the same measurement made twice, up to rounding."""
+        return self.metrics == other.metrics and all(
+            np.allclose(self.values[name], other.values[name], atol=1e-3, equal_nan=True)
+            for name in self.values
+            if name != "hole_squared_error"
+        )
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A job without numbers.
+
+    Args:
+        folder: its folder
+        row: name of its setting
+        seed: training's, None where the folder does not say
+        reason: why, one line
+    """
+
+    folder: Path
+    row: str
+    seed: int | None
+    reason: str

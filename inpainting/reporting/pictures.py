@@ -1,0 +1,65 @@
+"""The same test pictures through every row, side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inpainting.grid import picture_grid, read_grid_row
+from inpainting.reporting.rows import Row
+from inpainting.saved_pictures import KINDS
+
+COUNT, CELL = 8, 128  # pictures side by side, as many as in a test's own grid; px of each
+# Where KINDS stand in a test's grid of six rows, see `inpainting.callbacks.Pictures`.
+IN_GRID, GRID_ROWS = (0, 1, 3), 6
+
+Shown = dict[str, Tensor]  # target, masked and completion, each (N, C, H, W) in [0, 1]
+
+
+def side_by_side(rows: Sequence[Row]) -> tuple[Image.Image | None, list[str]]:
+    """Target, masked input, then every row's completion, of its first seed.
+
+    Returns:
+        the grid, None where no row has pictures; and the labels of rows that are not in it: they
+        have none, or others than the first row
+    """
+    first: Shown | None = None
+    drawn: dict[str, Tensor] = {}
+    left_out = []
+    for row in rows:
+        shown = _shown(row.runs[0].folder / "pictures")
+        if shown is None or (first is not None and not _same(shown["target"], first["target"])):
+            left_out.append(row.label)
+            continue
+        if first is None:
+            first = shown
+            drawn = {"target": shown["target"], "masked input": shown["masked"]}
+        drawn[row.label] = shown["completion"]
+    return (picture_grid(drawn, CELL) if drawn else None), left_out
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and torch.equal(a, b)
+
+
+def _shown(folder: Path) -> Shown | None:
+    """The single pictures of a test, or else those of its grid."""
+    files = {kind: sorted((folder / "test").glob(f"*_{kind}.png"))[:COUNT] for kind in KINDS}
+    if all(files.values()):
+        return {kind: torch.stack([_read(path) for path in files[kind]]) for kind in KINDS}
+    if not (folder / "test.png").is_file():
+        return None
+    with Image.open(folder / "test.png") as grid:
+        rows = [read_grid_row(grid, row, GRID_ROWS)[:COUNT] for row in IN_GRID]
+    return dict(zip(KINDS, rows, strict=True))
+
+
+def _read(path: Path) -> Tensor:
+    """(3, H, W); what is transparent becomes white, as holes are."""
+    with Image.open(path) as picture:
+        whole = Image.new("RGBA", picture.size, "white")
+        whole.alpha_composite(picture.convert("RGBA"))
+    return torch.from_numpy(np.array(whole.convert("RGB"))).permute(2, 0, 1) / 255

@@ -1,0 +1,134 @@
+"""A report's tables: cells with the best in bold, and a caption that says what they stand for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from inpainting.reporting.cells import (
+    EMPTY,
+    HEADINGS,
+    Cell,
+    duration,
+    heading,
+    with_deviation,
+    with_interval,
+)
+from inpainting.reporting.human import Panel
+from inpainting.reporting.intervals import certainly_best, difference
+from inpainting.reporting.measured import Missing
+from inpainting.reporting.rows import Row
+
+Column = Callable[[Row], Cell]
+
+
+@dataclass
+class Table:
+    """Cells under a header.
+
+    Args:
+        title: what it shows
+        header: names of the columns; the first one names the line
+        lines: cells, as many a line as the header has
+        notes: sentences of the caption
+        brief: columns for a terminal
+    """
+
+    title: str
+    header: list[str]
+    lines: list[list[Cell]]
+    notes: list[str] = field(default_factory=list)
+    brief: list[str] = field(default_factory=list)
+
+
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """The metrics for readers that any row has."""
+    found = {metric for row in rows for run in row.runs for metric in run.metrics}
+    return [metric for metric in HEADINGS if metric in found]
+
+
+def settings_table(
+    rows: Sequence[Row], compared: Sequence[str], panel: Panel, missing: Sequence[Missing]
+) -> Table:
+    """A line for each setting, then the methods without training as a floor.
+
+    Args:
+        rows: of the same conditions
+        compared: metrics whose difference to the base row is given
+        panel: what people scored
+        missing: jobs without numbers; a setting that has no other gets an empty line
+    """
+    metrics = columns_of(rows)
+    has_base = any(row.base for row in rows)
+    compared = [metric for metric in compared if metric in metrics] if has_base else []
+    columns: dict[str, Column] = {
+        "setting": lambda row: Cell(row.label),
+        "seeds": lambda row: Cell(_seeds(row, missing)),
+    }
+    if has_base:
+        columns["compared with"] = lambda row: Cell(row.base.label if row.base else EMPTY)
+    columns |= {heading(metric): _means(rows, metric) for metric in metrics}
+    gains = {f"{heading(metric)} − base": _gains(metric) for metric in compared}
+    columns |= gains | _human(rows, panel)
+    columns["pictures"] = lambda row: Cell(str(row.runs[0].conditions.n))
+    columns["time"] = lambda row: Cell(duration(row.fact("train_seconds")))
+    lines = [[cell(row) for cell in columns.values()] for row in rows]
+    lines += _empty_lines(rows, missing, len(columns))
+    brief = ["setting", "seeds", *(heading(m) for m in (compared or metrics[:4])), *gains]
+    return Table(title_of(rows), list(columns), lines, brief=brief)
+
+
+def _means(rows: Sequence[Row], metric: str) -> Column:
+    """Settings compete with one another; a floor only where there is nothing else."""
+    best = certainly_best([row for row in rows if row.trained] or rows, metric)
+    return lambda row: Cell(with_deviation(row, metric), row is best)
+
+
+def _gains(metric: str) -> Column:
+    def cell(row: Row) -> Cell:
+        gap = difference(row, row.base, metric) if row.base else None
+        return Cell(with_interval(gap, metric))
+
+    return cell
+
+
+def _human(rows: Sequence[Row], panel: Panel) -> dict[str, Column]:
+    """The columns that report 004 had, where anybody scored these rows."""
+    judged = {row: panel.of(row) for row in rows}
+    if not any(judged.values()):
+        return {}
+
+    def column(name: str) -> Column:
+        def cell(row: Row) -> Cell:
+            value = getattr(judged[row], name) if judged[row] else float("nan")
+            return Cell(EMPTY if np.isnan(value) else f"{value:.2f}")
+
+        return cell
+
+    names = {"local": "local_score", "global": "global_score"}
+    names |= {"average": "average", "agreement": "agreement"}
+    return {f"human {name}": column(attribute) for name, attribute in names.items()}
+
+
+def _empty_lines(rows: Sequence[Row], missing: Sequence[Missing], width: int) -> list[list[Cell]]:
+    """Settings of the same sweep without a single finished job."""
+    places = {run.folder.parent for row in rows for run in row.runs}
+    here = [job.row for job in missing if job.folder.parent in places]
+    absent = dict.fromkeys(name for name in here if all(name != row.runs[0].row for row in rows))
+    blank = [Cell(EMPTY)] * (width - 2)
+    return [[Cell(name), Cell(f"0 of {here.count(name)}"), *blank] for name in absent]
+
+
+def _seeds(row: Row, missing: Sequence[Missing]) -> str:
+    if not row.trained:
+        return EMPTY
+    places = {run.folder.parent for run in row.runs}
+    absent = sum(m.row == row.runs[0].row and m.folder.parent in places for m in missing)
+    return f"{len(row.runs)} of {len(row.runs) + absent}" if absent else str(len(row.runs))
+
+
+def title_of(rows: Sequence[Row]) -> str:
+    """Data, kind of hole and number of pictures."""
+    first = rows[0].runs[0]
+    holes = first.mask or str(first.facts.get("mask", "")).split("(")[0]
+    return f"{first.data}, holes {holes}, {first.conditions.n} pictures"

@@ -1,0 +1,37 @@
+"""Train the classifier of `metrics=labels` for a data set, unless it is cached; say how good it is.
+
+python -m inpainting.train_classifier data=mnist data.root=PATH
+
+Training and evaluation do the same when they find none.
+"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from inpainting import CONF
+from inpainting.arguments import check_free
+from inpainting.errors import exits_with_one_sentence
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="train_classifier")
+@exits_with_one_sentence
+def run(config: DictConfig) -> None:
+    """One classifier, into the cache."""
+    from inpainting import assembly  # torch and Lightning: not for --help
+
+    data = assembly.build(config.data)
+    data.prepare_data()
+    assembly.build(config.metrics.classifier)(data)
+
+
+@exits_with_one_sentence
+def main() -> None:
+    """Compose the configuration from the command line, and train."""
+    check_free(sys.argv[1:])
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,480 @@
+"""Reports of runs whose numbers are known by hand."""
+
+import csv
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+
+from inpainting.grid import picture_grid, read_grid_row
+from inpainting.reporting.cells import Cell
+from inpainting.reporting.collect import collect
+from inpainting.reporting.formats import as_latex, latex
+from inpainting.reporting.human import Panel
+from inpainting.reporting.intervals import certainly_best, difference
+from inpainting.reporting.leaderboard import leaderboard
+from inpainting.reporting.logs import epoch_tested, phases, read_log
+from inpainting.reporting.rows import Row, tables_of_rows
+from inpainting.reporting.tables import Table, settings_table
+from inpainting.results import Result
+from inpainting.scores import Score, append_score, score_path
+
+BASE = [[10, 12, 14, 16], [12, 14, 16, 18]]  # hole PSNR of four pictures, two seeds
+# Better by 3, 3, 4 and 4 on the pictures, with seeds as far apart as the base's, or hardly.
+LOOSE = [[14, 15, 19, 20], [14, 17, 19, 22]]
+TIGHT = [[15.0, 17.0, 20.0, 22.0], [15.01, 17.01, 20.01, 22.01]]
+
+
+def write_run(
+    folder: Path,
+    psnr_hole: list[float],
+    row: str = "base",
+    seed: int | None = 0,
+    compared_with: str | None = None,
+    mask_hash: str = "aaaa",
+    **config: object,
+) -> Path:
+    """A finished run with these numbers of its pictures; SSIM is a hundredth, L1 falls with it."""
+    psnr = np.array(psnr_hole, dtype=float)
+    names = ("psnr_hole", "psnr_local", "psnr")
+    rows = {"index": np.arange(len(psnr))} | {n: psnr + 2 * i for i, n in enumerate(names)}
+    rows |= {"ssim_hole": psnr / 100, "l1": 1 / psnr}
+    summary = {n: float(np.mean(v)) for n, v in rows.items() if n != "index"}
+    summary |= {"n": len(psnr), "n_without_hole": 0}
+    facts = {"mask_hash": mask_hash, "mask": "Rectangle()", "eval_mask_seed": 1701}
+    if seed is not None:
+        facts |= {"epochs": 2, "train_seconds": 90.0 + seed, "seed": seed}
+    files = [f"{i}.png" for i in range(len(psnr))]
+    Result(row, summary, rows, files, facts).write(folder)
+    known = {"name": "table", "row": row, "compared_with": compared_with, "seed": seed or 0}
+    known |= {"model": {"width": 8}, "trainer": {"max_epochs": 2}, "data": {"root": "x/outdoor"}}
+    known |= {"monitor": {"metric": "val/psnr_hole", "mode": "max"}}
+    OmegaConf.save(OmegaConf.create(known | config), folder / "config.yaml")
+    return folder
+
+
+def write_log(folder: Path, losses: list[float], qualities: list[float]) -> None:
+    """Three phases, a line that averages over the change between two of them, validations."""
+    columns = ["epoch", "step", "train/loss_completion", "train/loss_d", "train/loss_g"]
+    columns += ["train/loss_g_mse", "val/loss", "val/psnr_hole"]
+    lines = [(0, 9, 0.5), (0, 19, 0.4, 0.7), (0, 29, "", 0.6), (0, 39, "", 0.5, 3.0, 1.0)]
+    lines += [
+        (i, 39, "", "", "", "", *pair) for i, pair in enumerate(zip(losses, qualities, strict=True))
+    ]
+    with open(folder / "metrics.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([*line, *[""] * (len(columns) - len(line))] for line in lines)
+
+
+def draw(folder: Path, shade: float) -> None:
+    """The grid of a test: target, masked input, prediction, completion, two local crops."""
+    target = torch.linspace(0, 1, 8).view(8, 1, 1, 1).expand(8, 3, 32, 32)
+    shades = [target, target * 0, target, torch.full_like(target, shade), target, target]
+    (folder / "pictures").mkdir()
+    labels = ("target", "masked", "prediction", "completion", "real crop", "completed crop")
+    picture_grid(dict(zip(labels, shades, strict=True)), 32).save(folder / "pictures" / "test.png")
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three settings with two seeds each, one without a finished job, and a classical fill."""
+    folder = tmp_path_factory.mktemp("runs") / "sweep"
+    for row, numbers in {"base": BASE, "loose_10%": LOOSE, "tight": TIGHT}.items():
+        for seed in range(2):
+            base = None if row == "base" else "base"
+            run = write_run(folder / f"{row}-seed{seed}", numbers[seed], row, seed, base)
+            write_run(run / "against" / "telea", [9, 9, 9, 9], "telea", None)
+            (run / "against" / "telea" / "config.yaml").unlink()
+            write_log(run, [0.3, 0.2, 0.1], [1.0, 3.0, 2.0])
+            draw(run, {"base": 0.0, "loose_10%": 0.4, "tight": 0.8}[row])
+    for seed in range(2):
+        failed = folder / f"broken-seed{seed}"
+        failed.mkdir()
+        known = {"row": "broken", "name": "table", "seed": seed}
+        OmegaConf.save(OmegaConf.create(known), failed / "config.yaml")
+    (folder / "broken-seed0" / "failed.txt").write_text("the loss became NaN in epoch 3\n")
+    return folder
+
+
+def rows_of(*folders: Path, base: str | None = None) -> dict[str, Row]:
+    """Rows by label, of folders whose numbers belong in one table."""
+    measured, _ = collect([str(folder) for folder in folders])
+    (table,) = tables_of_rows(measured, base).values()
+    return {row.label: row for row in table}
+
+
+def markdown_tables(path: Path) -> list[list[dict[str, str]]]:
+    """Every table as lines of column name to cell."""
+    tables = []
+    for block in re.findall(r"(?:^\|.*\n)+", path.read_text(), re.MULTILINE):
+        cells = [re.split(r" ?\| ?", line)[1:-1] for line in block.splitlines()]
+        tables.append([dict(zip(cells[0], line, strict=True)) for line in cells[2:]])
+    return tables
+
+
+@pytest.fixture(scope="module")
+def written(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of the sweep, in the sweep's folder of a copy."""
+    from inpainting.reporting.build import report
+
+    copy = tmp_path_factory.mktemp("copy") / "sweep"
+    shutil.copytree(sweep, copy)
+    for scorer, points in {"ann": (3, 5, 4), "bob": (4, 8, 6)}.items():
+        given = zip(("base", "tight", "loose_10%"), points, strict=True)
+        lines = [(f"completion {row} 0 1", local) for row, local in given]
+        lines += [("duplicate base 0 1", points[0] + 2), ("target base 0 1", 10)]
+        for i, (text, local) in enumerate(lines):
+            kind, row, seed, index = text.split()
+            score = Score("now", i, kind, row, int(seed), int(index), local, local - 1)
+            append_score(score_path(copy, scorer), score)
+    report([str(copy)], copy)
+    return copy
+
+
+def test_means_and_deviations_are_over_seeds(written: Path) -> None:
+    rows = {line["setting"]: line for line in markdown_tables(written / "table.md")[0]}
+    # Means 13 and 15: 14, and sqrt(2); 17 and 18: 17.5, and sqrt(1/2).
+    assert rows["base"]["PSNR hole"] == "14.00 ± 1.41"
+    assert rows["loose_10%"]["PSNR hole"] == "17.50 ± 0.71"
+    assert rows["base"]["seeds"] == "2"
+    assert rows["base"]["pictures"] == "4"
+    assert rows["base"]["time"] == "90.5 s"
+
+
+def test_a_difference_is_paired_over_pictures_after_averaging_over_seeds(written: Path) -> None:
+    rows = {line["setting"]: line for line in markdown_tables(written / "table.md")[0]}
+    # 3, 3, 4, 4: mean 3.5, deviation 0.57735, and Student's t for three degrees of freedom is
+    # 3.182: half the interval is 3.182 * 0.57735 / 2 = 0.9186.
+    assert rows["loose_10%"]["PSNR hole − base"] == "+3.50 [+2.58, +4.42]"
+    assert rows["loose_10%"]["compared with"] == "base"
+    assert rows["base"]["PSNR hole − base"] == "" == rows["base"]["compared with"]
+
+
+def test_local_and_whole_stand_beside_each_other(written: Path) -> None:
+    columns = list(markdown_tables(written / "table.md")[0][0])
+    assert columns.index("PSNR whole") == columns.index("PSNR local") + 1
+
+
+def test_the_best_is_bold_only_where_pictures_and_seeds_say_so(sweep: Path) -> None:
+    rows = rows_of(sweep)
+    base, loose, tight = rows["base"], rows["loose_10%"], rows["tight"]
+    # Certain over the pictures, but two seeds so far apart say nothing.
+    gap = difference(loose, base, "psnr_hole")
+    assert gap.low > 0 > gap.seeds_low and not gap.certain
+    assert certainly_best([base, loose], "psnr_hole") is None
+    # Of one seed each there are only the pictures.
+    alone = [Row(row.runs[:1], row.label) for row in (base, tight)]
+    assert np.isnan(difference(*alone, "psnr_hole").seeds_low)
+    assert certainly_best(alone, "psnr_hole") is alone[1]
+    # Lower is better, and the best must beat every other one.
+    assert certainly_best(alone, "l1") is alone[1]
+    twin = Row(tight.runs[1:], "twin")
+    assert certainly_best([*alone, Row(tight.runs[:1], "same")], "psnr_hole") is None
+    assert certainly_best([*alone, twin], "psnr_hole") is twin
+
+
+def test_settings_compete_with_one_another_and_methods_with_the_floor(tmp_path: Path) -> None:
+    write_run(tmp_path / "s" / "a", BASE[0])
+    run = write_run(tmp_path / "s" / "b", TIGHT[0], "tight")
+    write_run(run / "against" / "telea", [30, 31, 32, 33], "telea", None)
+    rows = list(rows_of(tmp_path / "s").values())
+    tables = (
+        settings_table(rows, [], Panel([]), []),
+        leaderboard({rows[0].runs[0].conditions: rows}, ["psnr_hole"]),
+    )
+    for table, best in zip(tables, ("tight", "telea (floor)"), strict=True):
+        column = table.header.index("PSNR hole")
+        assert [line[0].text for line in table.lines if line[column].bold] == [best]
+
+
+def test_welchs_interval_over_seeds(sweep: Path) -> None:
+    rows = rows_of(sweep)
+    gap = difference(rows["loose_10%"], rows["base"], "psnr_hole")
+    # Variances of means 1/4 and 1: 1.25, whose root is 1.118; 1.25^2 / (1/16 + 1) = 1.471
+    # degrees of freedom, for which Student's t is 6.17.
+    assert (gap.seeds_high + gap.seeds_low) / 2 == pytest.approx(3.5)
+    assert (gap.seeds_high - gap.seeds_low) / 2 == pytest.approx(6.17 * 1.118, rel=0.01)
+
+
+def test_jobs_without_numbers_are_named(written: Path) -> None:
+    text = (written / "table.md").read_text()
+    rows = {line["setting"]: line for line in markdown_tables(written / "table.md")[0]}
+    assert rows["broken"]["seeds"] == "0 of 2" and rows["broken"]["PSNR hole"] == ""
+    assert "failed or not finished: broken-seed0, broken-seed1." in text
+    jobs = {line["folder"].split("/")[-1]: line["reason"] for line in markdown_tables(
+        written / "table.md")[-1]}  # fmt: skip
+    assert jobs["broken-seed0"] == "the loss became NaN in epoch 3"
+    assert jobs["broken-seed1"] == "not finished: no metrics.json"
+    assert "the loss became NaN" in (written / "report.html").read_text()
+
+
+def test_the_csv_has_the_numbers_unrounded(written: Path) -> None:
+    with open(written / "table.csv", newline="") as file:
+        rows = {line["row"]: line for line in csv.DictReader(file)}
+    assert float(rows["base"]["psnr_hole_sd"]) == pytest.approx(2**0.5)
+    assert float(rows["loose_10%"]["psnr_hole_low"]) == pytest.approx(3.5 - 0.9186, abs=1e-3)
+    assert rows["base"]["mask_hash"] == "aaaa" and rows["base"]["seeds"] == "0 1"
+    assert rows["broken"]["missing"]
+
+
+def test_latex_escapes_names_and_has_as_many_cells_in_each_line(written: Path) -> None:
+    assert latex(r"a_b & 5% #1 {x} \y ~ ^ $") == (
+        r"a\_b \& 5\% \#1 \{x\} \textbackslash{}y \textasciitilde{} \textasciicircum{} \$"
+    )
+    text = (written / "table.tex").read_text()
+    plain = re.sub(r"\\[\\&%$#_{}]", "", text.replace(r"\\", ""))
+    assert plain.count("{") == plain.count("}")
+    assert plain.count("$") % 2 == 0 and "_" not in plain and "#" not in plain
+    for columns, body in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end", text, re.DOTALL):
+        lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+        assert len(lines) > 1
+        for line in lines:
+            assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1
+    table = Table("t", ["a", "b"], [[Cell("x_1"), Cell("2", bold=True)]])
+    assert r"x\_1 & \textbf{2} \\" in as_latex(table)
+
+
+def test_the_page_needs_no_other_file(written: Path) -> None:
+    class Links(HTMLParser):
+        found: list[str] = []
+
+        def handle_starttag(self, tag: str, attributes: list) -> None:
+            assert tag not in ("script", "link", "iframe")
+            self.found += [v for k, v in attributes if k in ("src", "href", "srcset", "data")]
+
+    page = (written / "report.html").read_text()
+    assert "://" not in page and "url(" not in page and "@import" not in page
+    Links().feed(page)
+    assert len(Links.found) == 3  # pictures, metrics, losses
+    assert all(link.startswith("data:image/png;base64,") for link in Links.found)
+    assert "loose_10%" in page and "+3.50 [+2.58, +4.42]" in page
+
+
+def test_the_same_pictures_through_every_row(written: Path) -> None:
+    with Image.open(written / "pictures" / "rows.png") as grid:
+        shades = [float(read_grid_row(grid, row, 5).mean()) for row in range(5)]
+        first = read_grid_row(grid, 0, 5)
+    # Target, masked input, base, loose_10%, tight; telea has none.
+    assert shades[1:] == pytest.approx([0.0, 0.0, 0.4, 0.8], abs=0.003)
+    assert first.mean((1, 2, 3)).tolist() == pytest.approx(np.linspace(0, 1, 8).tolist(), abs=0.01)
+    assert "Without pictures of these: telea." in (written / "report.html").read_text()
+
+
+def test_single_pictures_are_taken_before_the_grid(sweep: Path, tmp_path: Path) -> None:
+    from inpainting.reporting.pictures import side_by_side
+
+    run = tmp_path / "run"
+    shutil.copytree(sweep / "base-seed0", run)
+    (run / "pictures" / "test").mkdir()
+    for kind, colour in {"target": "red", "masked": (0, 0, 0, 0), "completion": "blue"}.items():
+        picture = Image.new("RGBA", (32, 32), colour)
+        picture.save(run / "pictures" / "test" / f"00000_{kind}.png")
+    grid, left_out = side_by_side(list(rows_of(run).values()))
+    colours = [read_grid_row(grid, row, 3)[0].mean((1, 2)).tolist() for row in range(3)]
+    assert colours == [[1, 0, 0], [1, 1, 1], [0, 0, 1]]
+    assert left_out == ["telea"]
+
+
+def test_phases_are_the_losses_that_are_logged_together(sweep: Path) -> None:
+    log = read_log(sweep / "base-seed0")
+    found = {names: log["step"][lines].tolist() for names, lines in phases(log).items()}
+    assert found == {
+        ("train/loss_completion",): [9],
+        ("train/loss_d",): [29],
+        ("train/loss_d", "train/loss_g"): [39],
+    }
+
+
+def test_phases_so_short_that_every_line_of_one_averages_over_a_change() -> None:
+    losses = {
+        "train/loss_completion": [5, 4, 9],
+        "train/loss_d": [9, 1, 2],
+        "train/loss_g": [9, 9, 3],
+    }
+    log = {name: np.array([np.nan if v == 9 else v for v in one]) for name, one in losses.items()}
+    assert list(phases(log)) == [("train/loss_completion",), ("train/loss_d", "train/loss_g")]
+
+
+def test_the_epoch_that_was_tested(sweep: Path) -> None:
+    log = read_log(sweep / "base-seed0")  # validations in lines 4 to 6, hole PSNR 1, 3, 2
+    known = {"monitor.metric": "val/psnr_hole", "monitor.mode": "max"}
+    assert epoch_tested(log, known) == 5
+    assert epoch_tested(log, known | {"monitor.mode": "min"}) == 4
+    assert epoch_tested(log, known | {"checkpoint": "last"}) == 6
+
+
+def test_validation_loss_that_does_not_track_quality(sweep: Path, tmp_path: Path) -> None:
+    from inpainting.reporting.build import report
+
+    # Over runs: losses 0.2, 0.3, 0.4 of the tested epochs, hole PSNR 12, 20, 16: ranks 1 2 3 and
+    # 1 3 2, whose correlation is 1/2. Over the three epochs of each run it is -1.
+    for i, (loss, psnr) in enumerate([(0.2, 12), (0.3, 20), (0.4, 16)]):
+        run = write_run(tmp_path / "s" / str(i), [psnr - 1, psnr, psnr + 1], f"row{i}")
+        write_log(run, [loss + 0.1, loss, loss + 0.2], [2.0, 3.0, 1.0])
+    report([str(tmp_path / "s")], tmp_path / "out")
+    tables = markdown_tables(tmp_path / "out" / "table.md")
+    (line,) = [line for line in tables[1] if line.get("measure") == "PSNR hole"]
+    assert (line["over runs"], line["over epochs"]) == ("+0.50", "-1.00")
+    assert (line["runs"], line["logs"], line["tracked if"]) == ("3", "3", "-1")
+
+
+def test_other_holes_or_pictures_or_versions_never_share_a_table(tmp_path: Path) -> None:
+    from inpainting.reporting.build import report
+
+    write_run(tmp_path / "s" / "base-seed0", BASE[0])
+    write_run(tmp_path / "s" / "tight-seed0", TIGHT[0], "tight", 0, "base", mask_hash="bbbb")
+    write_run(tmp_path / "s" / "few-seed0", TIGHT[0][:3], "few", 0, "base")
+    older = write_run(tmp_path / "s" / "old-seed0", TIGHT[0], "old", 0, "base")
+    facts = json.loads((older / "metrics.json").read_text())
+    facts["versions"]["torchmetrics"] = "0.1"
+    (older / "metrics.json").write_text(json.dumps(facts))
+
+    wider = {"metrics": {"local_share": 0.5}}
+    write_run(tmp_path / "s" / "wide-seed0", TIGHT[0], "wide", 0, "base", **wider)
+
+    made = report([str(tmp_path / "s")], tmp_path / "out")
+    assert len(made.tables) == 5
+    for table in made.tables:
+        assert len(table.lines) == 1 and "PSNR hole − base" not in table.header
+        assert not any(cell.bold for line in table.lines for cell in line)
+    text = (tmp_path / "out" / "table.md").read_text()
+    assert "tight is to be compared with base, which is not in this table." in text
+    assert "torchmetrics 0.1" in text and "hash bbbb" in text
+    # In the leaderboard each has a column of its own.
+    board = {line["method"]: line for line in markdown_tables(tmp_path / "out" / "table.md")[-1]}
+    filled = {name: sum(v != "" for v in line.values()) - 1 for name, line in board.items()}
+    names = ("base", "tight", "few", "old", "wide")
+    assert filled == {"truth (ceiling)": 10} | dict.fromkeys(names, 2)
+
+
+def test_equal_hashes_of_other_pictures_are_refused(tmp_path: Path, failure) -> None:
+    write_run(tmp_path / "s" / "a", BASE[0])
+    other = write_run(tmp_path / "s" / "b", BASE[1], "b") / "per_image.csv"
+    other.write_text(other.read_text().replace("\n3.png,3,", "\n3.png,7,"))
+    assert "lists other pictures than" in failure("report", "s")
+
+
+def test_runs_of_one_name_are_told_apart_by_their_settings(tmp_path: Path) -> None:
+    write_run(tmp_path / "s" / "0", BASE[0], "glcic")
+    write_run(tmp_path / "s" / "1", BASE[1], "glcic", model={"width": 16})
+    write_run(tmp_path / "s" / "2", TIGHT[0], "glcic", 1, model={"width": 16})
+    rows = rows_of(tmp_path / "s")
+    assert {label: len(row.runs) for label, row in rows.items()} == {
+        "glcic (width=8)": 1,
+        "glcic (width=16)": 2,
+    }
+    # The same setting and seed with other numbers: two rows, never a deviation over seeds.
+    write_run(tmp_path / "s" / "3", LOOSE[0], "glcic", 1, model={"width": 16})
+    assert len(rows_of(tmp_path / "s")) == 4
+
+
+def test_a_measurement_made_twice_counts_once(sweep: Path) -> None:
+    # Six jobs measured the same classical fill.
+    telea = rows_of(sweep)["telea"]
+    assert len(telea.runs) == 1 and not telea.trained
+
+
+def test_a_leaderboard_from_floor_to_ceiling(written: Path) -> None:
+    board = [table for table in markdown_tables(written / "table.md") if "method" in table[0]][0]
+    assert [line["method"] for line in board] == [
+        "truth (ceiling)", "tight", "loose_10%", "base", "telea (floor)",
+    ]  # fmt: skip
+    assert [line["PSNR hole"] for line in board][::4] == ["100.00", "9.00"]
+
+
+def test_an_evaluation_stands_under_the_setting_and_seed_of_its_run(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", BASE[0], "row", 5)
+    measured = write_run(tmp_path / "evaluated", BASE[1], "other", 0, mask_hash="bbbb")
+    facts = json.loads((measured / "metrics.json").read_text())
+    facts = {k: v for k, v in facts.items() if k != "epochs"} | {"run": str(run)}
+    (measured / "metrics.json").write_text(json.dumps(facts))
+    config = OmegaConf.load(measured / "config.yaml")
+    OmegaConf.save(OmegaConf.merge(config, {"checkpoint": "best"}), measured / "config.yaml")
+    (row,) = rows_of(tmp_path / "evaluated").values()
+    assert (row.label, row.runs[0].seed, row.trained) == ("row", 5, True)
+
+
+def test_human_scores_stand_in_the_table_as_in_report_004(written: Path) -> None:
+    rows = {line["setting"]: line for line in markdown_tables(written / "table.md")[0]}
+    tight = rows["tight"]  # Ann gave 5 and 4, Bob 8 and 7
+    human = [tight[f"human {name}"] for name in ("local", "global", "average")]
+    assert human == ["6.50", "5.50", "6.00"]
+    text = (written / "table.md").read_text()
+    # Averages 2.5 4.5 3.5 and 3.5 7.5 5.5: the same order, 1, 3 and 2 apart.
+    assert "they are 2.00 points apart and agree with a coefficient of 1.00." in text
+    scorers = [table for table in markdown_tables(written / "table.md") if "scorer" in table[0]][0]
+    assert scorers[0] == {
+        "scorer": "ann", "completions": "3", "targets": "1", "their local": "10.00",
+        "their global": "9.00", "duplicates": "1", "local apart": "2.00", "global apart": "2.00",
+    }  # fmt: skip
+
+
+def test_a_corrected_score_counts_once_and_agreement_is_by_rank(sweep: Path, tmp_path) -> None:
+    home = tmp_path / "sweep"
+    shutil.copytree(sweep, home)
+    for scorer, given in {"ann": [1, 2, 3, 4], "bob": [2, 1, 3, 9]}.items():
+        for i, points in enumerate([7, *given[1:], given[0]]):  # the first one is given again
+            index = i % 4
+            score = Score("now", i, "completion", "base", 1, index, points, points)
+            append_score(score_path(home, scorer), score)
+    judged = Panel([home]).of(rows_of(home)["base"])
+    # Ranks 1 2 3 4 and 2 1 3 4: 1 - 6 * 2 / (4 * 15) = 0.8.
+    assert judged.agreement == pytest.approx(0.8)
+    assert (judged.local_score, judged.number) == (pytest.approx((2.5 + 3.75) / 2), 8)
+
+
+def test_typed_over_a_real_training(command, tmp_path: Path, trained: Path, capsys) -> None:
+    shutil.copytree(trained, tmp_path / "sweep" / "row-seed0")
+    command("report", "sweep", "metric=psnr_hole")
+    facts = json.loads((trained / "metrics.json").read_text())
+    (row,) = markdown_tables(tmp_path / "sweep" / "table.md")[0]
+    assert float(row["PSNR hole"]) == pytest.approx(facts["psnr_hole"], abs=0.006)
+    for name in ("rows", "metrics", "losses"):
+        with Image.open(tmp_path / "sweep" / "pictures" / f"{name}.png") as picture:
+            assert min(picture.size) > 100
+    assert "sweep/report.html" in capsys.readouterr().out
+    # A run's own table.md stays.
+    run = tmp_path / "sweep" / "row-seed0"
+    before = (run / "table.md").read_text()
+    command("report", "sweep/row-seed0")
+    assert (run / "table.md").read_text() == before and (run / "report/table.md").is_file()
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (["nowhere"], "nowhere: there is no such folder"),
+        (["empty"], "empty: no run in it"),
+        (["unfinished"], "no job has finished"),
+        ([], "type the folder of a sweep"),
+        (["good", "metrics=psnr"], "metrics=…: no such key; there are metric, base, out"),
+        (["good", "metric=lpips"], "metric=lpips: not measured; there are psnr_hole"),
+        (["good", "base=other"], "base=other: nothing to compare with it; the rows are ['base']"),
+        (["broken"], "broken/a/metrics.json is not what a test writes"),
+        (["bare"], "per_image.csv is missing"),
+        (["scored"], "scores/ann.csv, line 2: local=11: a score is from 1 to 10"),
+    ],
+)
+def test_what_cannot_be_reported_on_is_one_sentence(
+    failure, tmp_path: Path, words: list[str], sentence: str
+) -> None:
+    write_run(tmp_path / "good" / "a", BASE[0])
+    for name in ("empty", "unfinished/a", "broken/a"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "unfinished/a/failed.txt").write_text("no data\n")
+    (tmp_path / "broken/a/metrics.json").write_text("{}")
+    for name in ("bare", "scored"):
+        shutil.copytree(tmp_path / "good", tmp_path / name)
+    (tmp_path / "bare/a/per_image.csv").unlink()
+    (tmp_path / "scored/scores").mkdir()
+    lines = "time,item,kind,row,seed,index,local,global\nnow,0,completion,base,0,0,11,5\n"
+    (tmp_path / "scored/scores/ann.csv").write_text(lines)
+    assert sentence in failure("report", *words)
