@@ -29,7 +29,9 @@ def linear_betas(timesteps: int, first: float = 1e-4, last: float = 0.02) -> Ten
     """
     _check_timesteps(timesteps)
     scale = 1000 / timesteps
-    betas = torch.linspace(first * scale, last * scale, timesteps, dtype=torch.float64)
+    betas = torch.linspace(
+        first * scale, last * scale, timesteps, dtype=torch.float64, device="cpu"
+    )
     return betas.clamp(max=LARGEST_BETA)
 
 
@@ -41,7 +43,7 @@ def cosine_betas(timesteps: int) -> Tensor:
     """
     _check_timesteps(timesteps)
     offset = 0.008  # eq. 17: keeps the first betas from being too small
-    time = torch.arange(timesteps + 1, dtype=torch.float64) / timesteps
+    time = torch.arange(timesteps + 1, dtype=torch.float64, device="cpu") / timesteps
     abar = torch.cos((time + offset) / (1 + offset) * math.pi / 2).square()
     return (1 - abar[1:] / abar[:-1]).clamp(max=LARGEST_BETA)
 
@@ -81,8 +83,8 @@ class Diffusion:
         self.betas = betas.double().cpu()
         self.alphas_cumprod = (1 - self.betas).cumprod(0)
         self.device = torch.device(device)
-        self.times = torch.arange(self.timesteps) if times is None else times
-        self.times = self.times.to(self.device)
+        times = torch.arange(self.timesteps, device="cpu") if times is None else times
+        self.times = times.to(self.device)
 
         abar = self.alphas_cumprod
         before = torch.cat([abar.new_ones(1), abar[:-1]])  # abar of step t - 1; x_0 has no noise
@@ -176,7 +178,8 @@ class Diffusion:
             )
         last = self.timesteps - 1
         # From the end down, so that a single step starts at pure noise.
-        kept = last - torch.linspace(0, last, sampling_steps, dtype=torch.float64).round().long()
+        steps = torch.linspace(0, last, sampling_steps, dtype=torch.float64, device="cpu")
+        kept = last - steps.round().long()
         return self.keep(kept.flip(0))
 
     def keep(self, steps: Tensor) -> "Diffusion":

@@ -195,3 +195,13 @@ def test_an_evaluation_does_not_inherit_how_an_experiment_trained(command, tmp_p
     assert config["trainer"]["precision"] == "32-true" and config["against"] == []
     assert config["trainer"]["accelerator"] == "auto"
     assert config["data"]["image_size"] == 16
+
+
+def test_several_evaluations_of_a_run_from_one_command(
+    command, tmp_path: Path, trained: Path
+) -> None:
+    command("evaluate", "-m", f"run={trained}", "mask=half,expand", "hydra.sweep.dir=several")
+    masks = [
+        json.loads((tmp_path / f"several/{job}/metrics.json").read_text())["mask"] for job in "01"
+    ]
+    assert [mask.split("(")[0] for mask in masks] == ["Half", "Expand"]

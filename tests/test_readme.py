@@ -1,10 +1,12 @@
 """The README's commands compose, its files exist, its numbers stand in one place."""
 
+import importlib
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from conftest import skip_without_plugin
 
 from inpainting import CONF
 
@@ -13,6 +15,8 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(?:bash|sh)?\n(.*?)```", README, re.DOTALL)
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = sorted({line for line in LINES if line.startswith("python -m inpainting.")})
+# Entry points without a configuration, and their own parsers.
+PLAIN = {"report": "parsed", "score": "parse"}
 HEADERS = sorted(
     {
         line.strip("# ").split("   ")[0]
@@ -39,7 +43,15 @@ def test_the_readme_has_commands() -> None:
 @pytest.mark.parametrize("command", [*COMMANDS, *HEADERS])
 def test_commands_compose(composed, command: str) -> None:
     name, typed = overrides(command)
-    composed(*typed, name=name)
+    if name in PLAIN:
+        getattr(importlib.import_module(f"inpainting.{name}"), PLAIN[name])(typed)
+        return
+    skip_without_plugin(typed)
+    run = re.search(r"run=outputs/(\w+)/", command)  # which would bring its model
+    brought = (
+        [f"model={run[1]}"] if run and (Path(CONF) / "model" / f"{run[1]}.yaml").exists() else []
+    )
+    composed(*brought, *typed, name=name)
 
 
 def test_make_targets_exist() -> None:
