@@ -30,8 +30,8 @@ def run_method(config: DictConfig) -> tuple[Inpainter, str]:
             )
         return method, config.name
     run = Run.open(config.run)
-    typed = [text for text in HydraConfig.get().overrides.task if text not in run.overrides]
-    method = assembly.build_method(run.model_config(typed), config)
+    model = run.model_config(HydraConfig.get().overrides.task)
+    method = assembly.build_method(model, config)
     load_weights(method, run.checkpoint(config.checkpoint), "run")
     return method, str(run.config.name)
 

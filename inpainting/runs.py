@@ -1,12 +1,14 @@
 """A run's folder: its configuration, overrides, checkpoints; the only place that loads them.
 
 `outputs/<name>/<stamp>/` holds `.hydra/`, `config.yaml` (resolved), `checkpoints/{best,last}.ckpt`,
-`metrics.csv`, `metrics.json`, `per_image.csv`, `pictures/` and `train.log`.
+`metrics.csv`, `per_image.csv`, `pictures/`, `train.log` and, written last, `metrics.json`; a
+sweep's job that failed has `failed.txt`.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +17,12 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from inpainting.errors import InputError, is_first_process
+from inpainting.errors import InputError, for_the_user, is_first_process
 
 if TYPE_CHECKING:
     from lightning import LightningModule
+
+SWEEP_JOB = "INPAINTING_SWEEP_JOB"  # set in the environment of the processes that a sweep starts
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,10 @@ class Run:
             raise InputError(f"{key}={self.folder}: it has no {path.name}; train it first")
         return path
 
-    def model_config(self, overrides: list[str]) -> DictConfig:
-        """Its model, with `model.…=` of these overrides on top."""
+    def model_config(self, overrides: Sequence[str]) -> DictConfig:
+        """Its model, with `model.…=` of these overrides on top, where they are not its own."""
         model = self.config.model
-        plain = [text.lstrip("+") for text in overrides]
+        plain = [text.lstrip("+") for text in overrides if text not in self.overrides]
         changes = [text.removeprefix("model.") for text in plain if text.startswith("model.")]
         for change in changes:
             if OmegaConf.select(model, change.split("=")[0], default=change) == change:
@@ -145,6 +149,24 @@ def claimed(folder: Path, resume: bool) -> Iterator[None]:
                 "hydra.run.dir=FOLDER"
             )
         yield
+
+
+@contextmanager
+def failure_noted(folder: Path) -> Iterator[None]:
+    """Leave an error's sentence in the folder's `failed.txt`, where the run is a sweep's job.
+
+    Of a run alone, who started it reads the error, and a refused resume leaves no trace.
+    """
+    try:
+        yield
+    except Exception as error:
+        if SWEEP_JOB in os.environ:
+            known = for_the_user(error)
+            text = str(known) if known else f"{type(error).__name__}: {error}"
+            # The first of several processes to fail knows why; the others only lost it.
+            with suppress(FileExistsError), open(folder / "failed.txt", "x") as file:
+                file.write(" ".join(text.split()) + "\n")
+        raise
 
 
 def write_config(config: DictConfig, folder: Path) -> None:

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from inpainting.grid import picture_grid, read_grid_row
+from inpainting.reporting import build
 from inpainting.reporting.cells import Cell
 from inpainting.reporting.collect import collect
 from inpainting.reporting.formats import as_latex, latex
@@ -478,3 +479,21 @@ def test_what_cannot_be_reported_on_is_one_sentence(
     lines = "time,item,kind,row,seed,index,local,global\nnow,0,completion,base,0,0,11,5\n"
     (tmp_path / "scored/scores/ann.csv").write_text(lines)
     assert sentence in failure("report", *words)
+
+
+def test_samplers_stand_against_their_network_calls_and_completion_seeds_are_seeds(
+    tmp_path: Path,
+) -> None:
+    for calls in (20, 50):
+        for seed in (0, 1):
+            model = {"width": 8, "sampling_steps": calls, "completion_seed": seed}
+            name = f"calls{calls}-{seed}"
+            better = [value + calls for value in BASE[seed]]
+            run = write_run(tmp_path / name, better, model=model)
+            facts = json.loads((run / "metrics.json").read_text())
+            (run / "metrics.json").write_text(json.dumps(facts | {"network_calls": calls}))
+    build.report([str(tmp_path)], tmp_path / "out")
+    (table, *_) = markdown_tables(tmp_path / "out" / "table.md")
+    assert [row["network calls"] for row in table] == ["20", "50"]
+    assert [row["seeds"] for row in table] == ["2", "2"]
+    assert list((tmp_path / "out" / "pictures").glob("calls*.png"))

@@ -8,7 +8,7 @@ from inpainting.errors import InputError
 from inpainting.reporting import appendix
 from inpainting.reporting.captions import table_notes
 from inpainting.reporting.collect import collect
-from inpainting.reporting.figures import loss_curves, metric_by_setting
+from inpainting.reporting.figures import loss_curves, metric_by_calls, metric_by_setting
 from inpainting.reporting.formats import as_latex, as_markdown, write_csv
 from inpainting.reporting.human import Panel
 from inpainting.reporting.leaderboard import leaderboard
@@ -19,6 +19,7 @@ from inpainting.reporting.rows import Row, tables_of_rows
 from inpainting.reporting.tables import Table, columns_of, settings_table
 
 METRICS = ("psnr_hole", "ssim_hole")
+OF_SAMPLERS = ("label_agreement", "frechet")  # drawn besides against the calls of the network
 DRAWN = ("psnr_local", "psnr")  # drawn against the setting besides those compared
 
 
@@ -115,6 +116,10 @@ def _figures(
         "the base, bars are the paired 95 % intervals over the pictures."
     )
     found.append(Drawing("Metric against setting", caption, path))
+    path = folder / f"calls{suffix}.png"
+    if metric_by_calls(rows, [m for m in (*METRICS, *OF_SAMPLERS) if m in columns_of(rows)], path):
+        caption = "Bars are the standard deviation over seeds, of training and of the completions."
+        found.append(Drawing("Metric against network calls", caption, path))
     path = folder / f"losses{suffix}.png"
     if loss_curves(rows, path):
         caption = (

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from inpainting.errors import InputError
 from inpainting.jobs import sentence
-from inpainting.reporting.measured import Conditions, Measured, Missing
+from inpainting.reporting.measured import Measured, Missing
 from inpainting.reporting.settings import data_name, setting_of
 from inpainting.runs import Run
 
@@ -78,7 +78,7 @@ def _measured(folder: Path) -> Iterator[Measured]:
     source = facts.get("run")
     trained = source is not None or "epochs" in facts
     # An evaluation has its own data and holes; how the method was trained, its run knows.
-    training = _config(Path(source)) | {"checkpoint": config["checkpoint"]} if source else config
+    training = _evaluated(folder, Path(source), config) if source else config
     where = _where(folder, config)
     yield _measurement(folder, where, training, Path(source or folder) if trained else None)
     named = config.get("against") or []
@@ -87,6 +87,15 @@ def _measured(folder: Path) -> Iterator[Measured]:
         other = runs.get(path.parent.name)
         other = other if other and other.is_dir() else None
         yield _measurement(path.parent, where, _config(other) if other else {}, other)
+
+
+def _evaluated(folder: Path, source: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a run, with what an evaluation of it changed."""
+    training = _config(source) | {"checkpoint": config["checkpoint"]}
+    if all((one / ".hydra" / "overrides.yaml").is_file() for one in (folder, source)):
+        model = Run(source).model_config(Run(folder).overrides)
+        training["model"] = OmegaConf.to_container(model)
+    return training
 
 
 def _where(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +118,7 @@ def _measurement(
         folder,
         row=training.get("row") or training.get("name") or facts["method"],
         seed=training.get("seed") if trained_in else None,
+        completion_seed=training.get("model", {}).get("completion_seed", 0),
         compared_with=training.get("compared_with"),
         setting=setting_of(training) if trained_in else {},
         trained_in=trained_in,
@@ -153,11 +163,11 @@ def _without_repeats(measured: list[Measured]) -> list[Measured]:
     """Each measurement once: every job of a sweep may have measured the same classical fills."""
     kept: list[Measured] = []
     for one in measured:
-        same = [m for m in kept if (m.row, m.seed, m.conditions) == _identity(one)]
+        same = [other for other in kept if _identity(other) == _identity(one)]
         if not any(one.same_numbers(other) for other in same):
             kept.append(one)
     return kept
 
 
-def _identity(one: Measured) -> tuple[str, int | None, Conditions]:
-    return one.row, one.seed, one.conditions
+def _identity(one: Measured) -> tuple:
+    return one.row, one.seeds, one.conditions

@@ -117,3 +117,30 @@ def metric_by_setting(
         axis.set_yticks(range(len(settings)), labels)
         axis.set_ylim(len(settings) - 0.5, -0.5)
     figure.savefig(path)
+
+
+def metric_by_calls(rows: Sequence[Row], metrics: Sequence[str], path: Path) -> bool:
+    """For each metric a dot a setting against the network calls that a filling takes.
+
+    Returns:
+        whether the settings differ in their calls
+    """
+    sampled = [row for row in rows if row.fact("network_calls") > 0]
+    if len({row.fact("network_calls") for row in sampled}) < 2:
+        return False
+    figure, axes = _panels(len(metrics), 3.2, columns=3, share=False)
+    for axis, metric in zip(axes, metrics, strict=True):
+        for row, colour in zip(sampled, _colours(sampled), strict=True):
+            deviation = np.nan_to_num(row.deviation(metric))
+            at = row.fact("network_calls"), row.mean(metric)
+            axis.errorbar(*at, yerr=deviation, fmt="D", color=colour, capsize=3, label=row.label)
+        axis.set_xscale("log")
+        axis.set_title(heading(metric), fontsize=10)
+        axis.set_xlabel("network calls of a filling", fontsize=8)
+    handles, labels = axes[0].get_legend_handles_labels()
+    columns = 1 if len(metrics) == 1 else 2
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
+    )
+    figure.savefig(path)
+    return True

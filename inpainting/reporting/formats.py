@@ -93,6 +93,7 @@ def _line(key: Conditions, row: Row, title: str, panel: Panel) -> dict[str, obje
         "row": row.label,
         "trained": row.trained,
         "seeds": " ".join(str(run.seed) for run in row.runs if run.seed is not None),
+        "completion_seeds": " ".join(str(run.completion_seed) for run in row.runs),
         "compared_with": row.base.label if row.base else "",
     }
     for metric in first.metrics:

@@ -34,6 +34,7 @@ class Measured:
         folder: where metrics.json lies
         row: name of its setting
         seed: training's; None for a method without training
+        completion_seed: of the noise that it was tested with
         compared_with: row that this one is to be compared with
         setting: what it was trained with, key to text
         data: short name of the data set
@@ -47,6 +48,7 @@ class Measured:
     folder: Path
     row: str
     seed: int | None
+    completion_seed: int
     compared_with: str | None
     setting: dict[str, str]
     data: str
@@ -55,6 +57,11 @@ class Measured:
     values: dict[str, np.ndarray] = field(repr=False)
     trained_in: Path | None
     local_share: float | None = None
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Training's and the completion's."""
+        return self.seed or 0, self.completion_seed
 
     @property
     def trained(self) -> bool:

@@ -110,9 +110,9 @@ def _settings(measured: Sequence[Measured]) -> list[list[Measured]]:
         groups[run.conditions, run.row, run.trained, setting].append(run)
     found = []
     for runs in groups.values():
-        seeds = [run.seed for run in runs]
+        seeds = [run.seeds for run in runs]
         if len(set(seeds)) == len(seeds):
-            found.append(sorted(runs, key=lambda run: run.seed or 0))
+            found.append(sorted(runs, key=lambda run: run.seeds))
         else:
             found += [[run] for run in runs]
     return found

@@ -21,7 +21,8 @@ def setting_of(config: dict[str, Any]) -> dict[str, str]:
     """The keys that tell one setting from another; seeds of one setting have them in common."""
     trainer = {k: v for k, v in config.get("trainer", {}).items() if k in TRAINER}
     data = {k: v for k, v in config.get("data", {}).items() if k not in NOT_OF_DATA}
-    parts = {"model": config.get("model", {}), "trainer": trainer, "data": data}
+    model = {k: v for k, v in config.get("model", {}).items() if k != "completion_seed"}
+    parts = {"model": model, "trainer": trainer, "data": data}
     parts |= {key: config.get(key) for key in ("init_from", "monitor")}
     parts["checkpoint"] = config.get("checkpoint", "best")  # what an evaluation took
     return flat(parts)

@@ -70,12 +70,21 @@ def settings_table(
     columns |= {heading(metric): _means(rows, metric) for metric in metrics}
     gains = {f"{heading(metric)} − base": _gains(metric) for metric in compared}
     columns |= gains | _human(rows, panel)
+    if any(row.fact("network_calls") > 0 for row in rows):
+        columns["network calls"] = lambda row: Cell(_calls(row))
     columns["pictures"] = lambda row: Cell(str(row.runs[0].conditions.n))
     columns["time"] = lambda row: Cell(duration(row.fact("train_seconds")))
     lines = [[cell(row) for cell in columns.values()] for row in rows]
     lines += _empty_lines(rows, missing, len(columns))
     brief = ["setting", "seeds", *(heading(m) for m in (compared or metrics[:4])), *gains]
+    brief += [name for name in ("network calls",) if name in columns]
     return Table(title_of(rows), list(columns), lines, brief=brief)
+
+
+def _calls(row: Row) -> str:
+    """Of one filling, where the method samples."""
+    calls = row.fact("network_calls")
+    return EMPTY if np.isnan(calls) else f"{calls:,.0f}"
 
 
 def _means(rows: Sequence[Row], metric: str) -> Column:
