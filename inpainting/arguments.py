@@ -49,7 +49,9 @@ def resume_arguments(arguments: list[str]) -> list[str]:
     if wandb and not any(text.startswith("logger") for text in arguments):
         kept.append(f"logger.wandb.id={wandb[-1].name.rsplit('-', 1)[1]}")  # the same run goes on
     # Hydra must not write into the run before it is known that the training can go on.
-    return [*kept, *arguments, quoted("hydra.run.dir", folder), "hydra.output_subdir=null"]
+    here = [quoted("hydra.run.dir", folder), "hydra.output_subdir=null"]
+    # Of a sweep's run, this one alone goes on.
+    return [*kept, *arguments, *here, "hydra.mode=RUN"]
 
 
 def check_free(arguments: list[str]) -> None:
@@ -108,4 +110,6 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
     if _given(arguments, "trainer") is None:
         # What the run's experiment may have set for training on another machine.
         kept += ["trainer=auto", "trainer.precision=32-true"]
-    return [*kept, *arguments]
+    # Options such as -m, and their values, stay before all overrides: Hydra's parser wants it so.
+    options = [text for text in arguments if "=" not in text and not text.startswith("~")]
+    return [*options, *kept, *(text for text in arguments if text not in options)]

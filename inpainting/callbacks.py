@@ -216,7 +216,9 @@ class Pictures(Callback):
         grid.save(self.path)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                logger.log_image("pictures", [grid])
+                if not trainer.testing:  # of a test it gets a table
+                    epoch = f"epoch {trainer.current_epoch}"
+                    logger.log_image("pictures", [grid], module.batches_seen, caption=[epoch])
             elif isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image(
                     "pictures", np.asarray(grid), trainer.current_epoch, dataformats="HWC"

@@ -24,18 +24,21 @@ def is_first_process() -> bool:
     return all(os.environ.get(key, "0") == "0" for key in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
+def for_the_user(error: BaseException) -> InputError | NonFiniteLossError | None:
+    """The error of this module among an error and its causes: Hydra wraps what it builds."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, (InputError, NonFiniteLossError)):
+        cause = cause.__cause__
+    return cause
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Print one of the errors above alone, without a traceback, and exit with its status.
-
-    Hydra wraps what a constructor raises, so the chain of causes is searched.
-    """
+    """Print one of the errors above alone, without a traceback, and exit with its status."""
     try:
         yield
     except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, (InputError, NonFiniteLossError)):
-            cause = cause.__cause__
+        cause = for_the_user(error)
         if cause is None:
             raise
         # Never in silence: what only a further process finds would end the others without a word.

@@ -3,6 +3,8 @@
 python -m inpainting.train model=glcic data=places data.root=PATH
 python -m inpainting.train resume=outputs/glcic/2026-01-31_12-00-00
 python -m inpainting.train model=telea data=photos        # nothing to train: tests only
+python -m inpainting.train sweep=glcic_table data.root=PATH seed=0,1,2   # a report's table
+python -m inpainting.train -m model.width=16,32           # any other sweep, by Hydra
 """
 
 import sys
@@ -10,12 +12,14 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from inpainting import CONF
 from inpainting.arguments import resume_arguments
 from inpainting.errors import exits_with_one_sentence
-from inpainting.runs import claimed
+from inpainting.jobs import run_job
+from inpainting.runs import claimed, failure_noted
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="train")
@@ -23,7 +27,9 @@ from inpainting.runs import claimed
 def run(config: DictConfig) -> float | None:
     """One training; returns the best value of the monitored metric, for Hydra's sweepers."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    with claimed(folder, resume=config.resume is not None):
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return run_job(config, folder)
+    with claimed(folder, resume=config.resume is not None), failure_noted(folder):
         from inpainting.training import train  # torch and Lightning: not for --help
 
         return train(config, folder)

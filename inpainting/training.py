@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import assembly
+from inpainting.dashboard import Dashboard, finish
 from inpainting.errors import InputError
 from inpainting.loggers import drop_rows_after
 from inpainting.methods.base import Inpainter
@@ -30,16 +31,10 @@ def train(config: DictConfig, folder: Path) -> float | None:
     try:
         return _train(config, folder)
     except BaseException:
-        finish_wandb(failed=True)
+        finish(failed=True)
         raise
     finally:
-        finish_wandb(failed=False)  # in a sweep the next run must be a run of its own
-
-
-def finish_wandb(failed: bool) -> None:
-    """Close the wandb run, if one is open."""
-    if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
-        sys.modules["wandb"].finish(exit_code=int(failed))
+        finish(failed=False)  # in a sweep the next run must be a run of its own
 
 
 def _train(config: DictConfig, folder: Path) -> float | None:
@@ -57,15 +52,26 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         check_training(config, method, data)
         facts |= fit(trainer, method, data, config, folder)
         best = load_best(trainer, method)
+        facts |= {"monitor": OmegaConf.select(config, "monitor.metric"), "best": best}
+    else:
+        log_config(trainer, config)
     tested = assembly.test(trainer, method, data, config.name)
     tested.result.facts |= facts | {"wall_seconds": round(time.perf_counter() - began, 1)}
-    if trainer.is_global_zero:
-        write_config(config, folder)
-        tested.result.write(folder)
     results = assembly.test_against(trainer, tested, data, config, folder)
     if trainer.is_global_zero:
+        write_config(config, folder)
+        tested.result.write(folder)  # last: a run with metrics.json is finished
+        for logger in trainer.loggers:
+            if isinstance(logger, Dashboard):
+                logger.log_test(tested.result, folder / "pictures" / "test")
         announce(results, folder)
     return best
+
+
+def log_config(trainer: Trainer, config: DictConfig) -> None:
+    """The resolved configuration, to all loggers."""
+    for logger in trainer.loggers:
+        logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
 
 
 def check_training(config: DictConfig, method: Inpainter, data: object) -> None:
@@ -118,8 +124,7 @@ def fit(
         seen = loops["epoch_loop.batch_progress"]["total"]["completed"]
         if trainer.is_global_zero:
             drop_rows_after(folder / "metrics.csv", seen)
-    for logger in trainer.loggers:
-        logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
+    log_config(trainer, config)
     if trainer.is_global_zero:
         # Not earlier: a training that was refused must leave nothing that looks like a run, and a
         # resumed one its folder as it was.

@@ -1,8 +1,9 @@
 """What tests share: real data where it is present, composed configurations, short trainings."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,22 @@ def small(model: str) -> list[str]:
 
 
 NARROW = small("glcic")
+
+
+# Hydra's plugins are extras; what is typed to use each.
+PLUGINS = {
+    "sweep=glcic_optuna": "hydra_optuna_sweeper",
+    "hydra/launcher=parallel": "hydra_joblib_launcher",
+    "hydra/launcher=slurm": "hydra_submitit_launcher",
+}
+
+
+def skip_without_plugin(typed: Sequence[str]) -> None:
+    """Skip a test of a command line that needs a plugin of Hydra that is not installed."""
+    for text in typed:
+        name = PLUGINS.get(text)
+        if name and not (find_spec("hydra_plugins") and find_spec(f"hydra_plugins.{name}")):
+            pytest.skip(f"{text} needs {name}, an extra that is not installed here")
 
 
 @pytest.fixture(autouse=True, scope="session")

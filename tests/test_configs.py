@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import torch
+from conftest import skip_without_plugin
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -42,8 +44,6 @@ def test_data(composed, name: str) -> None:
 
 
 def _generator():
-    import torch
-
     return torch.Generator().manual_seed(0)
 
 
@@ -62,12 +62,9 @@ def test_models(composed, name: str) -> None:
 @pytest.mark.parametrize("name", options("trainer"))
 def test_trainers(composed, name: str) -> None:
     config = composed(f"trainer={name}").trainer
-    if config.accelerator == "gpu":
-        import torch
-
-        if not torch.cuda.is_available():
-            config.accelerator, config.devices = "cpu", 1
-            config.strategy = "auto"
+    if config.accelerator == "gpu" and not torch.cuda.is_available():
+        config.accelerator, config.devices = "cpu", 1
+        config.strategy = "auto"
     assert instantiate(config, logger=False).max_epochs == 20
 
 
@@ -94,9 +91,16 @@ def test_metrics(composed, name: str) -> None:
 def test_experiments(composed, name: str) -> None:
     config = composed(f"experiment={name}")
     OmegaConf.to_container(config, resolve=True)
-    method = instantiate(config.model, _convert_="all")
+    with torch.device("meta"):  # without memory or initial weights
+        method = instantiate(config.model, _convert_="all")
     method.configure_optimizers()
     instantiate(config.data, _convert_="all")
+
+
+@pytest.mark.parametrize("name", options("sweep"))
+def test_sweeps(composed, name: str) -> None:
+    skip_without_plugin([f"sweep={name}"])
+    OmegaConf.to_container(composed(f"sweep={name}"), resolve=True)
 
 
 @pytest.mark.parametrize("name", options("debug"))

@@ -21,15 +21,18 @@ FORBIDDEN = {
     "repaint.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "losses.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "metrics.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
+    "labels.py": FRAMEWORKS
+    | {f"inpainting.{part}" for part in ("methods", "data", "nn", "classifier")},
     "nn": FRAMEWORKS | {"inpainting.methods", "inpainting.data"},
     "data": {"hydra", "wandb", "inpainting.methods", "inpainting.nn"},
     "methods": {"hydra", "omegaconf", "wandb"}
     | {f"inpainting.{part}" for part in ("data", "masks", "metrics", "callbacks", "runs")},
+    "classifier.py": FRAMEWORKS | {"inpainting.methods", "inpainting.callbacks"},
     "checkpoints.py": {"hydra", "omegaconf", "inpainting.methods", "inpainting.data"},
     "callbacks.py": {"hydra", "omegaconf", "inpainting.methods.glcic", "inpainting.data"},
 }
 ENTRY_POINTS = ("train.py", "evaluate.py", "predict.py", "assembly.py", "runs.py", "training.py")
-ENTRY_POINTS += ("measuring.py", "filling.py", "arguments.py")
+ENTRY_POINTS += ("measuring.py", "filling.py", "arguments.py", "train_classifier.py")
 
 
 def imports(path: Path) -> set[str]:
@@ -78,7 +81,7 @@ def test_no_module_is_called_utils() -> None:
     assert not list(PACKAGE.rglob("*util*"))
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "predict"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "train_classifier"])
 def test_help_answers_quickly_without_torch(name: str) -> None:
     began = time.process_time()
     command = [sys.executable, "-X", "importtime", "-m", f"inpainting.{name}", "--help"]
