@@ -72,7 +72,7 @@ def score_path(sweep: Path, scorer: str) -> Path:
 def append_score(path: Path, score: Score) -> None:
     """Add a line, with the header before the first; whole as soon as it returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", newline="") as file:
+    with open(path, "a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         if file.tell() == 0:
             writer.writerow(COLUMNS)

@@ -1,0 +1,109 @@
+"""Score completions by eye, blind, on a page that this machine serves to its own browser.
+
+python -m inpainting.score outputs/sweeps/glcic_table
+python -m inpainting.score outputs/sweeps/glcic_table scorer=anna port=8005
+python -m inpainting.score outputs/glcic/2026-01-31_12-00-00 outputs/evaluate/telea/…
+
+The pictures are those that a test writes to pictures/test (callbacks.saved.count of each run).
+Each scorer has an order, true pictures and repeated ones mixed in; scores are appended to
+FOLDER/scores/SCORER.csv as they are given, and the same name goes on where it stopped.
+`python -m inpainting.report` adds them to its table.
+"""
+
+import argparse
+import re
+import shlex
+from dataclasses import dataclass
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from inpainting.completions import find_completions
+from inpainting.errors import InputError, exits_with_one_sentence
+from inpainting.scoring import Progress, order
+
+OPTIONS = """key=value:
+  scorer=NAME     whose scores these are; the page asks where it is left out
+  host=ADDRESS    127.0.0.1: this machine's own browsers alone; 0.0.0.0: the whole network
+  port=8004       0 takes any free one
+  targets=0.1     true pictures mixed in, as a share of the completions, each at most once
+  duplicates=0.1  completions shown twice, as a share of them
+"""
+
+
+@dataclass
+class Options:
+    """What can be typed as key=value."""
+
+    scorer: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8004
+    targets: float = 0.1
+    duplicates: float = 0.1
+
+
+def parse(arguments: list[str] | None = None) -> tuple[list[str], Options]:
+    """Folders and options of a command line.
+
+    Raises:
+        InputError: an option that is unknown or cannot be.
+    """
+    parser = argparse.ArgumentParser(
+        "python -m inpainting.score",
+        description=__doc__,
+        epilog=OPTIONS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="+", metavar="FOLDER | key=value")
+    words = parser.parse_args(arguments).words
+    typed = [word for word in words if re.match(r"\w+=", word)]
+    folders = [word for word in words if word not in typed]
+    if not folders:
+        parser.error("the folder of a sweep or of a run is missing")
+    options = OmegaConf.structured(Options)
+    for word in typed:
+        try:
+            options.merge_with_dotlist([word])
+        except OmegaConfBaseException as error:
+            raise InputError(f"{word}: {error.msg}; --help lists the options") from None
+    for key in ("targets", "duplicates"):
+        if not 0 <= options[key] <= 1:
+            raise InputError(f"{key}={options[key]}: type a share from 0 to 1")
+    return folders, OmegaConf.to_object(options)
+
+
+@exits_with_one_sentence
+def main() -> None:
+    """Serve until Ctrl-C."""
+    folders, options = parse()
+    completions, left_out = find_completions(folders)
+    if options.scorer is not None:
+        Progress(options.scorer, completions)  # refuses a name that cannot be a file's
+    try:
+        from inpainting.score_server import is_loopback, listen, make_app
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the page needs {error.name}, which is not installed: "
+            "type pip install 'inpainting[pages]'"
+        ) from None
+    app = make_app(
+        lambda scorer: order(completions, scorer, options.targets, options.duplicates),
+        options.host,
+        options.scorer,
+        shlex.join(["python", "-m", "inpainting.report", *folders]),
+    )
+    server, address = listen(app, options.host, options.port)
+    runs = len({item.pictures for item in completions})
+    print(f"{len(completions)} completions of {runs} runs are to be scored.")
+    for folder, reason in left_out.items():
+        print(f"Left out: {folder}: {reason}")
+    if not is_loopback(options.host):
+        print(f"Warning: host={options.host} lets others in the network look and score as well.")
+    homes = sorted({str(item.home / "scores") for item in completions})
+    print(f"Scores are written to {' and '.join(homes)} as they are given.")
+    print(f"Open {address} in a browser; Ctrl-C ends.", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

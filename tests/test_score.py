@@ -1,0 +1,432 @@
+"""Scoring by eye: the order, what is kept, the page in a real browser."""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inpainting.completions import find_completions
+from inpainting.errors import InputError
+from inpainting.score import parse
+from inpainting.scores import read_scores
+from inpainting.scoring import Progress, order
+
+ROWS = ("mse_adv_10", "batch_256", "phases_253")
+
+
+def write_run(folder: Path, row: str | None, seed: int, count: int) -> None:
+    """A finished run: what its completions look like depends on the row, the targets do not."""
+    pictures = folder / "pictures" / "test"
+    pictures.mkdir(parents=True)
+    config = f"row: {row}\nname: a_name\nseed: {seed}\n"
+    (folder / "config.yaml").write_text(config)
+    (folder / "metrics.json").write_text('{"method": "m", "mask_hash": "h", "n": 1, "epochs": 1}')
+    (folder / "per_image.csv").write_text(f"file,index,psnr\na.png,0,{hash_of(row) + seed}\n")
+    for index in range(count):
+        ramp = np.add.outer(np.arange(32), np.arange(32)) * (3 - index % 2)
+        target = np.stack([ramp, np.full((32, 32), 20 * index), ramp.T[::-1]], 2).astype(np.uint8)
+        completion = target.copy()
+        completion[8:18, 10:20] = 40 + 30 * (hash_of(row) % 5) + seed
+        alpha = np.full((32, 32, 1), 255, np.uint8)
+        alpha[8:18, 10:20] = 0
+        masked = np.concatenate([np.where(alpha, target, 0), alpha], 2)
+        for kind, pixels in {"target": target, "completion": completion, "masked": masked}.items():
+            Image.fromarray(pixels).save(pictures / f"{index:05d}_{kind}.png")
+
+
+def hash_of(row: str | None) -> int:
+    return sum(map(ord, str(row)))
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Three rows of four pictures, and a job that failed."""
+    folder = tmp_path / "outputs" / "sweeps" / "table"
+    for row in ROWS:
+        write_run(folder / f"{row}-seed0", row, 0, 4)
+    (folder / "gap-seed0").mkdir()
+    (folder / "gap-seed0" / "config.yaml").write_text("row: gap\nname: a_name\nseed: 0\n")
+    return folder
+
+
+@pytest.fixture
+def client(sweep: Path) -> Iterator:
+    """Flask's own client of the sweep's page."""
+    server = pytest.importorskip("inpainting.score_server", reason="the page needs Flask")
+    completions, _ = find_completions([str(sweep)])
+    app = server.make_app(lambda who: order(completions, who, 0.1, 0.1), report="REPORT sweep")
+    with app.test_client() as one:
+        yield one
+
+
+def score(client, item: str, local: int, whole: int, who: str = "anna") -> dict:
+    content = {"item": item, "local": local, "global": whole}
+    answer = client.post(f"/score?scorer={who}", json=content)
+    assert answer.status_code == 200, answer.text
+    return answer.get_json()
+
+
+def state(client, who: str = "anna", item: str = "") -> dict:
+    return client.get(f"/state?scorer={who}&item={item}").get_json()
+
+
+def test_a_test_saves_the_same_single_pictures_whatever_fills_them(trained: Path) -> None:
+    folder = trained / "pictures" / "test"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{index:05d}_{kind}.png"
+        for index in range(10)
+        for kind in ("completion", "masked", "target")
+    ]
+    for index in range(10):
+        target, masked, completion = (
+            np.asarray(Image.open(folder / f"{index:05d}_{kind}.png"))
+            for kind in ("target", "masked", "completion")
+        )
+        assert target.shape == completion.shape == (32, 32, 3) and masked.shape == (32, 32, 4)
+        hole = masked[..., 3] == 0
+        assert set(np.unique(masked[..., 3])) == {0, 255} and 100 <= hole.sum() <= 169
+        assert (completion[~hole] == target[~hole]).all()
+        assert (masked[~hole, :3] == target[~hole]).all() and not masked[hole].any()
+        assert (completion[hole] != target[hole]).any()
+    # Of single runs, too, and it has a name where it has no row.
+    completions, left_out = find_completions([str(trained)])
+    assert {item.row for item in completions} == {"glcic"} and not left_out
+
+
+def test_another_method_on_the_same_holes_saves_elsewhere(command: Callable[..., None]) -> None:
+    small = ["data=photos", "data.image_size=32", "data.patches=[4,4,6]", "trainer=cpu"]
+    small += ["callbacks.progress=null", "hydra.run.dir=run", "callbacks.saved.count=3"]
+    command("evaluate", "model=mean_fill", "against=[telea]", *small)
+    first, other = (
+        {path.name: path.read_bytes() for path in Path(folder, "pictures/test").iterdir()}
+        for folder in ("run", "run/against/telea")
+    )
+    assert len(first) == 9 and first.keys() == other.keys()
+    for name, content in first.items():
+        assert (content == other[name]) == ("completion" not in name), name
+    completions, _ = find_completions(["run"])
+    assert {item.name[1:3] for item in completions} == {("mean_fill", 0), ("telea", 0)}
+
+
+def test_order_is_a_scorers_own_and_mixes_in_targets_and_duplicates(tmp_path: Path) -> None:
+    for row in ROWS:
+        for seed in range(4):
+            write_run(tmp_path / f"{row}-seed{seed}", row, seed, 10)
+    completions, _ = find_completions([str(tmp_path)])
+    assert len(completions) == 120
+    anna = order(completions, "anna", 0.1, 0.1)
+    # Twelve duplicates; of the targets, which all runs share, each one once.
+    assert Counter(i.kind for i in anna) == {"completion": 120, "target": 10, "duplicate": 12}
+    assert len({item.shown.read_bytes() for item in anna if item.kind == "target"}) == 10
+    assert anna == order(completions[::-1], "anna", 0.1, 0.1)
+    bert = order(completions, "bert", 0.1, 0.1)
+    assert [i.name for i in anna if i in bert] != [i.name for i in bert if i in anna]
+    for place, item in enumerate(anna):
+        if item.kind == "duplicate":
+            firsts = [i for i in anna[:place] if i.name[1:] == item.name[1:]]
+            assert any(i.kind == "completion" and place - anna.index(i) > 20 for i in firsts)
+    # Shuffled: whoever scores a third has met every row in fair parts.
+    third = Counter(item.row for item in anna[:40])
+    assert all(third[row] >= 5 for row in ROWS)
+    plain = order(completions, "anna", 0, 0)
+    assert len(plain) == 120
+    # The order of what is left stays when more runs finish.
+    some = [item for item in completions if item.seed < 2]
+    assert [item for item in plain if item in some] == order(some, "anna", 0, 0)
+
+
+def test_scores_are_kept_as_given_and_the_last_one_counts(client, sweep: Path) -> None:
+    first = state(client)
+    assert (first["number"], first["scored"], first["total"]) == (1, 0, 12 + 2 + 2)
+    assert first["previous"] is None
+    second = score(client, first["item"], 3, 10)
+    assert second["number"] == 2 and second["previous"] == first["item"] != second["item"]
+    score(client, second["item"], 5, 6)
+    again = state(client, item=first["item"])
+    assert (again["number"], again["local"], again["global"]) == (1, 3, 10)
+    third = score(client, first["item"], 4, 9)
+    assert third["number"] == 3 and third["item"] not in (first["item"], second["item"])
+    lines = read_scores(sweep / "scores" / "anna.csv")
+    assert [(one.item, one.local_score, one.global_score) for one in lines] == [
+        (0, 3, 10),
+        (1, 5, 6),
+        (0, 4, 9),
+    ]
+    assert lines[0].shown == lines[2].shown and lines[0].row in ROWS
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", lines[0].time)
+    # Another scorer starts at the first picture of another order, in a file of his own.
+    assert state(client, "bert")["scored"] == 0
+    assert not (sweep / "scores" / "bert.csv").exists()
+
+
+def test_scoring_goes_on_after_more_runs_have_finished(sweep: Path) -> None:
+    def progress() -> Progress:
+        completions, _ = find_completions([str(sweep)])
+        return Progress("anna", order(completions, "anna", 0.1, 0.1))
+
+    before = progress()
+    tokens = list(before.items)[:7]
+    for token in tokens:
+        before.record(token, 2, 3)
+    write_run(sweep / "later-seed0", "later", 0, 4)
+    after = progress()
+    # What of the targets and duplicates is mixed in depends on all completions.
+    kept = [token for token in tokens if token in after.items]
+    assert list(after.given()) == kept
+    assert all(before.items[token].kind != "completion" for token in set(tokens) - set(kept))
+    fresh = next(token for token in after.items if token not in after.given())
+    after.record(fresh, 1, 1)
+    assert [one.item for one in read_scores(sweep / "scores" / "anna.csv")] == [*range(8)]
+
+
+def test_everything_is_scored_once_and_then_the_page_says_thanks(client, sweep: Path) -> None:
+    now = state(client)
+    while now["item"]:
+        now = score(client, now["item"], 5, 5)
+    assert now["report"] == "REPORT sweep" and now["scored"] == 16
+    kinds = Counter(one.kind for one in read_scores(sweep / "scores" / "anna.csv"))
+    assert kinds == {"completion": 12, "target": 2, "duplicate": 2}
+    assert state(client)["item"] is None
+
+
+def test_nothing_sent_to_the_browser_tells_the_row_or_kind(client, sweep: Path) -> None:
+    page = client.get("/?scorer=anna")
+    now = state(client)
+    telling = re.compile("|".join([*ROWS, "seed", "completion|target|duplicate", "png"]))
+    for _ in range(16):
+        sent = [client.get(f"/picture/{now['item']}/{w}?scorer=anna") for w in ("shown", "hole")]
+        assert all(one.status_code == 200 and one.mimetype == "image/png" for one in sent)
+        headers = "".join(str(one.headers).replace("image/png", "") for one in sent)
+        assert not telling.search(headers) and "Last-Modified" not in headers
+        assert not telling.search(str(now))
+        now = score(client, now["item"], 1, 1)
+    assert not telling.search(page.text.lower().replace("score completions", ""))
+
+
+def test_pictures_are_the_ones_that_are_written_down(client, sweep: Path) -> None:
+    now = state(client)
+    files = {}
+    while now["item"]:
+        shown = client.get(f"/picture/{now['item']}/shown?scorer=anna").data
+        now = score(client, now["item"], 5, 5)
+        one = read_scores(sweep / "scores" / "anna.csv")[-1]
+        what = "target" if one.kind == "target" else "completion"
+        path = sweep / f"{one.row}-seed0" / "pictures" / "test" / f"{one.index:05d}_{what}.png"
+        assert shown == path.read_bytes()
+        files[one.kind] = path
+    assert set(files) == {"completion", "target", "duplicate"}
+
+
+@pytest.mark.parametrize(
+    "marks", [(0, 5), (11, 5), (5, None), ("5", 5), (True, 5), (5.5, 5), (5, -1)]
+)
+def test_what_is_no_score_is_refused(client, sweep: Path, marks: tuple) -> None:
+    content = {"item": state(client)["item"], "local": marks[0], "global": marks[1]}
+    answer = client.post("/score?scorer=anna", json=content)
+    assert answer.status_code == 400 and "from 1 to 10" in answer.get_json()["error"]
+    assert not (sweep / "scores").exists()
+
+
+def test_other_sites_cannot_score_or_read(client, sweep: Path) -> None:
+    item = state(client)["item"]
+    content = {"item": item, "local": 1, "global": 1}
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://localhost:9999"},
+        {"Origin": "null"},
+        {"Host": "evil.example"},
+    ):
+        assert client.post("/score?scorer=anna", json=content, headers=headers).status_code == 403
+    # A form of another site, in a browser that names no origin.
+    assert client.post("/score?scorer=anna", data=content).status_code == 415
+    assert client.get("/state?scorer=anna", headers={"Host": "evil.example"}).status_code == 403
+    assert not (sweep / "scores").exists()
+    own = {"Origin": "http://localhost"}
+    assert client.post("/score?scorer=anna", json=content, headers=own).status_code == 200
+
+
+def test_a_name_that_is_no_file_name_is_asked_for_again(client, sweep: Path) -> None:
+    for name in ("../anna", "a/b", ".hidden", "", " "):
+        page = client.get("/", query_string={"scorer": name})
+        assert "Who is scoring?" in page.text
+        assert ("it becomes a file" in page.text) == bool(name.strip())
+    assert not (sweep / "scores").exists()
+
+
+def test_bad_input_is_one_sentence(failure: Callable[..., str], sweep: Path) -> None:
+    table = str(sweep)
+    assert "there is no such folder" in failure("score", "nowhere")
+    assert "callbacks.saved.count=16" in failure("score", str(sweep / "gap-seed0"))
+    assert "pqrt=1" in failure("score", table, "pqrt=1")
+    assert "port=many" in failure("score", table, "port=many")
+    assert "port=70000" in failure("score", table, "port=70000")
+    assert "targets=2" in failure("score", table, "targets=2")
+    assert "scorer='a/b'" in failure("score", table, "scorer=a/b")
+    write_run(sweep / "other", ROWS[0], 0, 4)
+    (sweep / "other" / "per_image.csv").write_text("file,index,psnr\na.png,0,1\n")
+    assert f"both row {ROWS[0]}, seed 0" in failure("score", table)
+
+
+def test_options_and_folders_are_told_apart() -> None:
+    folders, options = parse(["a", "scorer=Žofia", "out/b=1", "port=0", "duplicates=0"])
+    assert folders == ["a", "out/b=1"]
+    assert (options.scorer, options.port, options.duplicates) == ("Žofia", 0, 0.0)
+    assert options.host == "127.0.0.1"
+
+
+def test_help_answers_without_torch() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "inpainting.score", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "scorer=NAME" in shown.stdout and "torch.nn" not in shown.stderr
+
+
+def test_a_scorers_name_stays_in_the_folder(sweep: Path) -> None:
+    completions, _ = find_completions([str(sweep)])
+    with pytest.raises(InputError, match="scorer="):
+        Progress("../anna", completions)
+
+
+@pytest.fixture
+def served(sweep: Path) -> Iterator[tuple[subprocess.Popen, str]]:
+    """The real server on a free port, and its address."""
+    pytest.importorskip("flask", reason="the page needs Flask")
+    command = [sys.executable, "-m", "inpainting.score", str(sweep), "port=0"]
+    # A process group of its own, where Ctrl-C is not ignored.
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:
+        lines = []
+        for line in server.stdout:
+            lines.append(line)
+            if found := re.search(r"Open (http://\S+)", line):
+                break
+        else:
+            pytest.fail(server.stderr.read())
+        assert "12 completions of 3 runs" in lines[0]
+        assert re.search("Left out: .*gap-seed0", lines[1])
+        yield server, found.group(1)
+        server.kill()
+
+
+def test_server_listens_on_loopback_only_and_ctrl_c_ends_it(served, sweep: Path) -> None:
+    server, address = served
+    port = int(address.rsplit(":", 1)[1].strip("/"))
+    assert address == f"http://127.0.0.1:{port}/"
+    hexed = [line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    assert [one for one in hexed if one.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
+    busy = [sys.executable, "-m", "inpainting.score", str(sweep), f"port={port}"]
+    second = subprocess.run(busy, capture_output=True, text=True)
+    assert second.returncode == 2 and second.stderr.startswith(f"error: host=127.0.0.1 port={port}")
+    server.send_signal(signal.SIGINT)
+    assert server.wait(20) == 0 and server.stderr.read() == ""
+
+
+@pytest.fixture
+def browser() -> Iterator:
+    """A real browser without a window."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
+    if None in programs:
+        pytest.skip("needs Debian's packages chromium and chromium-driver, which are not here")
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs[0]
+    quiet = ["background-networking", "component-update", "sync", "gpu", "quic", "dev-shm-usage"]
+    for argument in ["headless", "no-first-run", "window-size=1100,900"]:
+        options.add_argument(f"--{argument}")
+    for feature in quiet:
+        options.add_argument(f"--disable-{feature}")
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")  # Chromium refuses to run as root otherwise
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
+    driver.implicitly_wait(5)
+    yield driver
+    driver.quit()
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60  # only where the machine is busy
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_scoring_in_a_real_browser(browser, served, sweep: Path, tmp_path: Path) -> None:
+    server, address = served
+    scores = sweep / "scores" / "anna.csv"
+    find = browser.find_element
+
+    def shows(text: str) -> bool:
+        return find("id", "progress").text == text
+
+    def press(*keys: str) -> None:
+        for key in keys:
+            find("css selector", "body").send_keys(key)
+
+    def given() -> list[tuple[int, int, int]]:
+        return [(one.item, one.local_score, one.global_score) for one in read_scores(scores)]
+
+    browser.get(address)
+    find("id", "scorer").send_keys("anna\n")
+    wait_for(lambda: shows("1 of 16"))
+    wait_for(lambda: find("id", "shown").size["width"] == 11 * 32)  # a whole factor
+    browser.save_screenshot(str(tmp_path / "first.png"))
+    press("3", "0")  # keys: local, then global
+    wait_for(lambda: shows("2 of 16"))
+    find("css selector", "#global [data-mark='6']").click()  # clicks, in any order
+    find("css selector", "#local [data-mark='1']").click()
+    wait_for(lambda: shows("3 of 16"))
+    press("4")
+    browser.save_screenshot(str(tmp_path / "half.png"))
+    press("\ue003")  # Backspace takes back the half score, then goes one picture back
+    assert not browser.find_elements("css selector", "[aria-pressed=true]")
+    press("\ue003")
+    wait_for(lambda: shows("2 of 16"))
+    browser.save_screenshot(str(tmp_path / "back.png"))
+    marked = browser.find_elements("css selector", "button.before")
+    assert [button.text for button in marked] == ["1", "6"]
+    press("2", "7")
+    wait_for(lambda: shows("3 of 16"))
+    assert given() == [(0, 3, 10), (1, 1, 6), (1, 2, 7)]
+    shown = find("id", "shown").get_attribute("src")
+    browser.refresh()
+    wait_for(lambda: shows("3 of 16"))
+    assert find("id", "shown").get_attribute("src") == shown
+    for number in range(3, 17):
+        wait_for(lambda number=number: shows(f"{number} of 16"))
+        press(str(number % 10), "5")
+    wait_for(lambda: find("id", "thanks").is_displayed())
+    assert f"python -m inpainting.report {sweep}" in find("id", "report").text
+    browser.save_screenshot(str(tmp_path / "thanks.png"))
+    assert len(given()) == 17 and len(set(read_scores(scores))) == 17
+    with open(scores, newline="") as file:
+        assert {line["kind"] for line in csv.DictReader(file)} == {
+            "completion",
+            "target",
+            "duplicate",
+        }
+    # Blind: neither an address that was asked for nor the page itself tells a row or a kind.
+    traffic = str(browser.get_log("performance")) + browser.page_source.replace(str(sweep), "")
+    traffic = traffic.lower().replace("score completions", "")
+    assert "/picture/" in traffic and "/state" in traffic
+    assert not re.search("|".join([*ROWS, "seed0", "target.png", "duplicate", "kind="]), traffic)
+    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
+    # The server is gone: the page says so, and nothing is lost.
+    press("\ue003")
+    wait_for(lambda: shows("16 of 16"))
+    server.kill()
+    server.wait()
+    press("1", "1")
+    wait_for(lambda: "not saved" in find("id", "message").text)
+    assert len(given()) == 17
