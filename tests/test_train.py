@@ -33,7 +33,8 @@ def test_a_run_leaves_the_folder_of_the_design(command, tmp_path: Path, capsys) 
     assert mean == pytest.approx(metrics["psnr_hole"], rel=1e-5)
 
     pictures = {path.name for path in (run / "pictures").iterdir()}
-    assert pictures == {"val_epoch_0000.png", "val_epoch_0001.png", "test.png", "comparison.png"}
+    grids = {"val_epoch_0000.png", "val_epoch_0001.png", "test.png", "comparison.png"}
+    assert pictures == {*grids, "test"}  # single pictures are in test/
     grid = Image.open(run / "pictures/test.png")
     assert grid.height == 6 * 132 + 4  # six rows: target to completed local crop
     for name in ("mean_fill", "telea", "navier_stokes"):

@@ -227,7 +227,7 @@ class InpaintingDataModule(LightningDataModule):
         """On the device: uint8 to float, augmentation, holes."""
         # (B, H, W, C) seen as (B, C, H, W) is channels_last already; float() keeps that.
         image = batch["image"].permute(0, 3, 1, 2).float().div_(255)
-        if self.trainer.training:
+        if self.trainer is not None and self.trainer.training:
             generator = self._training_generator(image.device)
             if self.augment is not None:
                 image = self.augment(image, generator)
