@@ -16,7 +16,7 @@ BLOCKS = re.findall(r"```(?:bash|sh)?\n(.*?)```", README, re.DOTALL)
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = sorted({line for line in LINES if line.startswith("python -m inpainting.")})
 # Entry points without a configuration, and their own parsers.
-PLAIN = {"report": "parsed", "score": "parse"}
+PLAIN = {"report": "parsed", "score": "parse", "wandb_view": "parse"}
 HEADERS = sorted(
     {
         line.strip("# ").split("   ")[0]
