@@ -44,7 +44,11 @@ LOSSES = {"glcic": ("loss_completion", "loss_d", "loss_g", "loss_g_adversarial")
 TOLERANCE = {"ddpm": 1e-3}
 
 
-@pytest.mark.parametrize("model", SMALL)
+# What ConvAE would show, the others do: one takes turns of optimisers, the other draws noise.
+MODELS = [pytest.param(m, marks=[pytest.mark.slow] if m == "conv_ae" else []) for m in SMALL]
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_two_processes_train_alike_and_measure_as_one_does(tmp_path: Path, model: str) -> None:
     (tmp_path / "probe.py").write_text(PROBE)
     run(

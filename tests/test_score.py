@@ -424,7 +424,7 @@ def test_scoring_in_a_real_browser(browser, served, sweep: Path, tmp_path: Path)
     assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
     # The server is gone: the page says so, and nothing is lost.
     press("\ue003")
-    wait_for(lambda: shows("16 of 16"))
+    wait_for(lambda: not find("id", "thanks").is_displayed() and shows("16 of 16"))
     server.kill()
     server.wait()
     press("1", "1")
