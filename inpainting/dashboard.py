@@ -6,10 +6,12 @@ wandb is imported where a run begins: who does not ask for it does not wait for 
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -45,6 +47,7 @@ class Dashboard(WandbLogger):
         save_dir: the run's folder; wandb writes to `wandb/` in it
         name: null is the run's folder and the one it lies in
         group: null is the sweep's name in a sweep, and no group otherwise
+        job_type: null is the command's name, train or evaluate
         tags: null ones are left out
         offline: write to the run's folder alone, for `wandb sync`; null: where there is no key.
             The environment's WANDB_MODE wins over null
@@ -59,6 +62,7 @@ class Dashboard(WandbLogger):
         save_dir: str,
         name: str | None = None,
         group: str | None = None,
+        job_type: str | None = None,
         tags: Sequence[str | None] = (),
         offline: bool | None = None,
         best: Mapping[str, str] | None = None,
@@ -72,10 +76,12 @@ class Dashboard(WandbLogger):
         self._best = dict(best or {})
         if monitor and monitor["metric"]:
             self._best[monitor["metric"]] = monitor["mode"]
+        typed = HydraConfig.initialized()  # else it is built within other code
         super().__init__(
             save_dir=save_dir,
             name=name or "/".join(folder.parts[-2:]),
             group=group,
+            job_type=job_type or (HydraConfig.get().job.config_name if typed else None),
             tags=list(dict.fromkeys(str(tag) for tag in tags if tag)),
             **others,
         )
@@ -149,6 +155,17 @@ class Dashboard(WandbLogger):
                 table.add_data(file, *(wandb.Image(str(path)) for path in paths), *values)
         if table.data:
             self.experiment.log({"test/pictures": table})
+
+
+@contextmanager
+def finished() -> Iterator[None]:
+    """Close what wandb run was begun within, as failed where an error ends it."""
+    try:
+        yield
+    except BaseException:
+        finish(failed=True)
+        raise
+    finish(failed=False)  # in a sweep the next run must be a run of its own
 
 
 def finish(failed: bool) -> None:

@@ -8,10 +8,12 @@ from lightning import seed_everything
 from omegaconf import DictConfig
 
 from inpainting import assembly
+from inpainting.dashboard import finished
 from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.results import announce
 from inpainting.runs import Run, load_weights, write_config
+from inpainting.training import log_config, log_test
 
 
 def run_method(config: DictConfig) -> tuple[Inpainter, str]:
@@ -38,6 +40,11 @@ def run_method(config: DictConfig) -> tuple[Inpainter, str]:
 
 def evaluate(config: DictConfig, folder: Path) -> None:
     """Test as configured, into `folder`."""
+    with finished():
+        _evaluate(config, folder)
+
+
+def _evaluate(config: DictConfig, folder: Path) -> None:
     began = time.perf_counter()
     assembly.check_complete(config)
     seed_everything(config.seed, workers=True, verbose=False)
@@ -46,12 +53,14 @@ def evaluate(config: DictConfig, folder: Path) -> None:
     assembly.check_channels(method, data, "the run")
     assembly.check_against(config, data)
     trainer = assembly.build_trainer(config)
+    log_config(trainer, config)
     tested = assembly.test(trainer, method, data, name)
     tested.result.facts |= {"run": config.run, "seed": config.seed}
     tested.result.facts["wall_seconds"] = round(time.perf_counter() - began, 1)
     if trainer.is_global_zero:
         write_config(config, folder)
         tested.result.write(folder)
+        log_test(trainer, tested.result, folder)
     results = assembly.test_against(trainer, tested, data, config, folder)
     if trainer.is_global_zero:
         announce(results, folder)

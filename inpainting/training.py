@@ -12,11 +12,11 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import assembly
-from inpainting.dashboard import Dashboard, finish
+from inpainting.dashboard import Dashboard, finished
 from inpainting.errors import InputError
 from inpainting.loggers import drop_rows_after
 from inpainting.methods.base import Inpainter
-from inpainting.results import announce
+from inpainting.results import Result, announce
 from inpainting.runs import checkpoint_path, load_weights, read_checkpoint, write_config
 
 log = logging.getLogger(__name__)
@@ -28,13 +28,8 @@ def train(config: DictConfig, folder: Path) -> float | None:
     Returns:
         the best value of the monitored metric; None where nothing was trained
     """
-    try:
+    with finished():
         return _train(config, folder)
-    except BaseException:
-        finish(failed=True)
-        raise
-    finally:
-        finish(failed=False)  # in a sweep the next run must be a run of its own
 
 
 def _train(config: DictConfig, folder: Path) -> float | None:
@@ -61,11 +56,16 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     if trainer.is_global_zero:
         write_config(config, folder)
         tested.result.write(folder)  # last: a run with metrics.json is finished
-        for logger in trainer.loggers:
-            if isinstance(logger, Dashboard):
-                logger.log_test(tested.result, folder / "pictures" / "test")
+        log_test(trainer, tested.result, folder)
         announce(results, folder)
     return best
+
+
+def log_test(trainer: Trainer, result: Result, folder: Path) -> None:
+    """The test, to the loggers that show it."""
+    for logger in trainer.loggers:
+        if isinstance(logger, Dashboard):
+            logger.log_test(result, folder / "pictures" / "test")
 
 
 def log_config(trainer: Trainer, config: DictConfig) -> None:

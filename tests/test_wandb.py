@@ -169,6 +169,18 @@ def test_a_failed_run_is_shown_as_failed(tmp_path: Path) -> None:
     assert end == 1
 
 
+def test_an_evaluation_is_a_run_of_its_own_kind_with_the_test(tmp_path: Path) -> None:
+    few = ["data.image_size=32", "data.patches=[32,8,6]", "trainer=cpu"]
+    with typed_in(tmp_path) as run:
+        run("evaluate", "model=telea", "data=photos", *few, "logger=wandb", "hydra.run.dir=run")
+    wandb.teardown()
+    records = list(wandb_records.records(tmp_path / "run/wandb"))
+    (kind,) = [one.run.job_type for one in records if one.WhichOneof("record_type") == "run"]
+    assert kind == "evaluate"
+    measured = json.loads((tmp_path / "run/metrics.json").read_text())["psnr_hole"]
+    assert wandb_records.summary(records)["test/psnr_hole"] == pytest.approx(measured)
+
+
 @pytest.mark.slow
 def test_two_runs_of_a_sweep_are_two_runs_of_one_group(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "inpainting.train", "-m", *FEW, "trainer.max_epochs=1"]
