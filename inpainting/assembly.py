@@ -36,7 +36,6 @@ for message in (
     "Checkpoint directory .* exists and is not empty",  # a resumed run's
     "The number of training batches .* is smaller than the logging interval",
     "Found .* module.* in eval mode at the start of training",  # averaged weights, frozen networks
-    "Couldn't infer the batch indices fetched from your dataloader",  # predict's has no batches
 ):
     warnings.filterwarnings("ignore", message)
 

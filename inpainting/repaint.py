@@ -200,19 +200,6 @@ def repaint(
     return _walk(denoiser, image, diffusion, schedule, generator, clip, reverse)
 
 
-def replace(
-    denoiser: Denoiser,
-    image: Tensor,
-    mask: Tensor,
-    diffusion: Diffusion,
-    generator: Chance = None,
-    clip: bool = True,
-) -> Tensor:
-    """Replacement alone, the baseline of RePaint: one pass down, without jumps. See `repaint`."""
-    schedule = jump_schedule(diffusion.timesteps, 1, 1)
-    return repaint(denoiser, image, mask, diffusion, schedule, generator, clip)
-
-
 def repaint_fast(
     denoiser: Denoiser,
     image: Tensor,
@@ -241,7 +228,8 @@ def repaint_fast(
             surrounds them: 128 MNIST digits with a 10x10 hole, 50 calls, came to a hole PSNR of
             8.5, 9.2, 10.4 and 11.6 dB at 0.2, 0.5, 0.85 and 1, and 0.83, 0.84, 0.90 and 0.91 of
             them were read right. It costs spread: with the best denoiser of independent pixels of
-            standard deviation 0.3, 50 steps fill them with 0.282 at 0 and 0.248 at 0.85
+            standard deviation 0.3, 50 steps fill them with 0.282 at 0, 0.246 at 0.85 and 0.202
+            at 1
 
     Returns:
         (B, C, H, W); known pixels are the image's, exactly

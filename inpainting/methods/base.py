@@ -45,6 +45,7 @@ class Inpainter(LightningModule):
     """
 
     trained = True  # False: there is nothing to fit
+    stochastic = False  # True: evaluation hands it a generator for each picture
     size_multiple = 1
 
     def __init__(
@@ -93,7 +94,7 @@ class Inpainter(LightningModule):
 
         Args:
             batch: of a size that the network takes
-            generator: one for each picture
+            generator: one for each picture, if the method is `stochastic`
             prediction: `predict`'s of this batch (B, C, H, W), where all of it was completed
         """
         return None
@@ -169,7 +170,7 @@ class Inpainter(LightningModule):
             part = {name: value[keep] for name, value in batch.items()}
         prediction = None
         if len(part["index"]):
-            chance = self._completion_chance(part["index"])
+            chance = self._chance(part["index"], COMPLETING, self.num_completions)
             prediction = self._predict_any_size(
                 part["image"], part["mask"], part.get("attributes"), chance, self.num_completions
             )
@@ -181,15 +182,16 @@ class Inpainter(LightningModule):
         if self.takes(*batch["image"].shape[-2:]):
             whole = prediction is not None and len(prediction) == len(index)
             loss = self.evaluation_loss(
-                batch,
-                picture_generators(index, self.device, self.completion_seed, LOSS),
-                prediction[:, 0] if whole else None,
+                batch, self._chance(index, LOSS), prediction[:, 0] if whole else None
             )
         return {"index": index, "loss": loss, "completed": part}
 
-    def _completion_chance(self, index: Tensor) -> list[torch.Generator]:
-        key = (self.completion_seed, COMPLETING)
-        return picture_generators(index, self.device, *key, completions=self.num_completions)
+    def _chance(self, index: Tensor, use: int, completions: int = 1) -> Chance:
+        """Generators of these pictures; none for a method that draws nothing."""
+        if not self.stochastic:
+            return None
+        key = (self.completion_seed, use)
+        return picture_generators(index, self.device, *key, completions=completions)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """See `_evaluate`."""
@@ -205,7 +207,7 @@ class Inpainter(LightningModule):
             batch["image"],
             batch["mask"],
             batch.get("attributes"),
-            self._completion_chance(batch["index"]),
+            self._chance(batch["index"], COMPLETING, self.num_completions),
             self.num_completions,
         )
 

@@ -39,6 +39,8 @@ SAMPLERS = {
 }
 SECONDS_BETWEEN_LINES = 60  # of a long sampling's progress
 
+_say = rank_zero_only(print)
+
 
 class DDPM(Inpainter):
     """Learns to denoise whole pictures; fills by sampling under the known pixels.
@@ -61,6 +63,8 @@ class DDPM(Inpainter):
     Raises:
         InputError: an unknown choice, or numbers that do not go together.
     """
+
+    stochastic = True
 
     def __init__(
         self,
@@ -120,12 +124,12 @@ class DDPM(Inpainter):
     ) -> Tensor:
         """(B, C, H, W) to the same shape; known pixels are the picture's."""
         image = masked_image.float() * 2 - 1
-        diffusion = self.respaced.to(image.device)
-        sample = repaint_fast if self.sampler == "repaint_fast" else repaint
-        options = {"eta": self.eta} if self.sampler == "repaint_fast" else {}
+        diffusion = self.respaced = self.respaced.to(image.device)
+        fast = self.sampler == "repaint_fast"  # replace is repaint on a schedule without jumps
+        sample = partial(repaint_fast, eta=self.eta) if fast else repaint
         denoiser = _Telling(self._sampling_network(image.device), self.network_calls)
         with torch.autocast(image.device.type, enabled=False):
-            x = sample(denoiser, image, mask, diffusion, self.schedule, generator, **options)
+            x = sample(denoiser, image, mask, diffusion, self.schedule, generator)
         return ((x + 1) / 2).clamp(0, 1)
 
     def _sampling_network(self, device: torch.device) -> nn.Module:
@@ -181,16 +185,12 @@ class DDPM(Inpainter):
 
     def on_test_start(self) -> None:
         """Say what a filling costs, before it starts."""
-        self._announce()
-
-    on_predict_start = on_test_start
-
-    @rank_zero_only
-    def _announce(self) -> None:
-        print(
+        _say(
             f"{self.sampler}: {self.network_calls:,} network calls a batch "
             f"({self.respaced.timesteps} steps, {self.num_completions} completion(s) a picture)"
         )
+
+    on_predict_start = on_test_start
 
     def configure_optimizers(self) -> Optimizer:
         """The one optimiser."""
@@ -215,6 +215,6 @@ class _Telling:
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
         if time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
             self.said = time.monotonic()
-            rank_zero_only(partial(print, f"  {self.done:,} of {self.calls:,} network calls"))()
+            _say(f"  {self.done:,} of {self.calls:,} network calls")
         self.done += 1
         return self.network(x, t)
