@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from lightning import Trainer
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from inpainting.pictures import KINDS
 from inpainting.results import Result, provenance
 from inpainting.runs import SWEEP_JOB
-from inpainting.saved_pictures import KINDS
 
 AXIS = "batch"  # training batches from 0, as `step` in metrics.csv
 
@@ -155,6 +156,13 @@ class Dashboard(WandbLogger):
                 table.add_data(file, *(wandb.Image(str(path)) for path in paths), *values)
         if table.data:
             self.experiment.log({"test/pictures": table})
+
+
+def log_test(trainer: Trainer, result: Result, folder: Path) -> None:
+    """The test of the run in a folder, to the dashboards among the trainer's loggers."""
+    for logger in trainer.loggers:
+        if isinstance(logger, Dashboard):
+            logger.log_test(result, folder / "pictures" / "test")
 
 
 @contextmanager

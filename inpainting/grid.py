@@ -32,16 +32,6 @@ def picture_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
     return grid
 
 
-def read_grid_row(grid: Image.Image, row: int, rows: int) -> Tensor:
-    """The pictures of one row of a `picture_grid` of so many rows, (N, 3, cell, cell) in [0, 1]."""
-    cell = (grid.height - GAP) // rows - GAP
-    columns = (grid.width - LABEL_WIDTH) // (cell + GAP)
-    pixels = torch.from_numpy(np.array(grid.convert("RGB"))).permute(2, 0, 1) / 255
-    top = GAP + row * (cell + GAP)
-    lefts = [LABEL_WIDTH + c * (cell + GAP) for c in range(columns)]
-    return torch.stack([pixels[:, top : top + cell, left : left + cell] for left in lefts])
-
-
 def _tile(picture: Tensor, cell: int) -> Image.Image:
     """(C, h, w) to a square; enlarged by repeating pixels, so that they can be seen."""
     levels = (picture.detach().float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()

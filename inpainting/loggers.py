@@ -1,12 +1,23 @@
-"""A CSV log that a resumed run goes on with; Lightning's own deletes what is there."""
+"""The configuration to all loggers; a CSV log that a resumed run goes on with.
+
+Lightning's own deletes what is there.
+"""
 
 import csv
 from pathlib import Path
 from typing import Any
 
+from lightning import Trainer
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
+from omegaconf import DictConfig, OmegaConf
+
+
+def log_config(trainer: Trainer, config: DictConfig) -> None:
+    """The resolved configuration, to all loggers."""
+    for logger in trainer.loggers:
+        logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
 
 
 class _AppendingWriter(ExperimentWriter):

@@ -8,12 +8,13 @@ from lightning import seed_everything
 from omegaconf import DictConfig
 
 from inpainting import assembly
-from inpainting.dashboard import finished
+from inpainting.comparison import check_against, test_against
+from inpainting.dashboard import finished, log_test
 from inpainting.errors import InputError
+from inpainting.loggers import log_config
 from inpainting.methods.base import Inpainter
 from inpainting.results import announce
 from inpainting.runs import Run, load_weights, write_config
-from inpainting.training import log_config, log_test
 
 
 def run_method(config: DictConfig) -> tuple[Inpainter, str]:
@@ -51,7 +52,7 @@ def _evaluate(config: DictConfig, folder: Path) -> None:
     method, name = run_method(config)
     data = assembly.build(config.data)
     assembly.check_channels(method, data, "the run")
-    assembly.check_against(config, data)
+    check_against(config, data)
     trainer = assembly.build_trainer(config)
     log_config(trainer, config)
     tested = assembly.test(trainer, method, data, name)
@@ -61,6 +62,6 @@ def _evaluate(config: DictConfig, folder: Path) -> None:
         write_config(config, folder)
         tested.result.write(folder)
         log_test(trainer, tested.result, folder)
-    results = assembly.test_against(trainer, tested, data, config, folder)
+    results = test_against(trainer, tested, data, config, folder)
     if trainer.is_global_zero:
         announce(results, folder)

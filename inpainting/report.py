@@ -4,43 +4,22 @@ python -m inpainting.report outputs/sweeps/glcic_table
 python -m inpainting.report outputs/glcic outputs/evaluate metric=psnr_hole,lpips out=outputs/board
 """
 
-import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from dataclasses import dataclass
 from pathlib import Path
 
-from inpainting.errors import InputError, exits_with_one_sentence
+from inpainting.errors import exits_with_one_sentence
+from inpainting.words import option, parse
 
-KEYS = {
-    "metric": "metrics whose difference to the base row is given [psnr_hole,ssim_hole]",
-    "base": "row that all others are compared with [what each run's compared_with says]",
-    "out": "folder to write to [the one folder given; its report/ if it is a run; "
-    "outputs/report for several]",
-}
-WRITTEN = ("table.md", "table.csv", "table.tex", "report.html")
+WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and pictures/."
 
 
-def parsed(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Folders and key=value words.
+@dataclass
+class Options:
+    """What can be typed as key=value."""
 
-    Raises:
-        InputError: no folder, or an unknown key.
-    """
-    keys = "\n".join(f"  {key + '=VALUE':13} {text}" for key, text in KEYS.items())
-    parser = ArgumentParser(
-        prog="python -m inpainting.report",
-        description=f"{__doc__}\n{keys}\n\nWrites {', '.join(WRITTEN)} and pictures/.",
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("folders", nargs="*", metavar="FOLDER|KEY=VALUE")
-    words = parser.parse_args(arguments).folders
-    pairs = [word.split("=", 1) for word in words if "=" in word and not Path(word).exists()]
-    for key, _ in pairs:
-        if key not in KEYS:
-            raise InputError(f"{key}=…: no such key; there are {', '.join(KEYS)}")
-    folders = [word for word in words if "=" not in word or Path(word).exists()]
-    if not folders:
-        raise InputError("type the folder of a sweep or of runs, such as outputs/sweeps/NAME")
-    return folders, dict(pairs)
+    metric: str = option("psnr_hole,ssim_hole", "whose difference to the base row is given")
+    base: str | None = option(None, "row to compare with; else what each run's compared_with says")
+    out: str | None = option(None, "folder to write to; else the one given, or outputs/report")
 
 
 def default_out(folders: list[str]) -> Path:
@@ -54,13 +33,12 @@ def default_out(folders: list[str]) -> Path:
 @exits_with_one_sentence
 def main() -> None:
     """Write a report, print its table in short and where it is."""
-    folders, keys = parsed(sys.argv[1:])
-    from inpainting.reporting.build import METRICS, report  # torch and matplotlib: not for --help
+    folders, options = parse("inpainting.report", __doc__ + WRITTEN, Options)
+    from inpainting.reporting.build import report  # torch and matplotlib: not for --help
     from inpainting.reporting.terminal import show
 
-    metrics = keys["metric"].split(",") if keys.get("metric") else list(METRICS)
-    out = Path(keys["out"]) if keys.get("out") else default_out(folders)
-    show(report(folders, out, metrics, keys.get("base")))
+    out = Path(options.out) if options.out else default_out(folders)
+    show(report(folders, out, options.metric.split(","), options.base))
 
 
 if __name__ == "__main__":

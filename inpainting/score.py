@@ -10,66 +10,39 @@ FOLDER/scores/SCORER.csv as they are given, and the same name goes on where it s
 `python -m inpainting.report` adds them to its table.
 """
 
-import argparse
-import re
 import shlex
 from dataclasses import dataclass
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
+from inpainting import words
 from inpainting.completions import find_completions
 from inpainting.errors import InputError, exits_with_one_sentence
 from inpainting.scoring import Progress, order
-
-OPTIONS = """key=value:
-  scorer=NAME     whose scores these are; the page asks where it is left out
-  host=ADDRESS    127.0.0.1: this machine's own browsers alone; 0.0.0.0: the whole network
-  port=8004       0 takes any free one
-  targets=0.1     true pictures mixed in, as a share of the completions, each at most once
-  duplicates=0.1  completions shown twice, as a share of them
-"""
+from inpainting.words import option
 
 
 @dataclass
 class Options:
     """What can be typed as key=value."""
 
-    scorer: str | None = None
-    host: str = "127.0.0.1"
-    port: int = 8004
-    targets: float = 0.1
-    duplicates: float = 0.1
+    scorer: str | None = option(None, "whose scores these are; the page asks where it is left out")
+    host: str = option("127.0.0.1", "this machine's browsers alone; 0.0.0.0: the whole network")
+    port: int = option(8004, "0 takes any free one")
+    targets: float = option(0.1, "true pictures mixed in: share of the completions, each once")
+    duplicates: float = option(0.1, "completions shown twice, as a share of them")
 
 
 def parse(arguments: list[str] | None = None) -> tuple[list[str], Options]:
     """Folders and options of a command line.
 
     Raises:
-        InputError: an option that is unknown or cannot be.
+        InputError: see `words.parse`; or a share that is none.
     """
-    parser = argparse.ArgumentParser(
-        "python -m inpainting.score",
-        description=__doc__,
-        epilog=OPTIONS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("words", nargs="+", metavar="FOLDER | key=value")
-    words = parser.parse_args(arguments).words
-    typed = [word for word in words if re.match(r"\w+=", word)]
-    folders = [word for word in words if word not in typed]
-    if not folders:
-        parser.error("the folder of a sweep or of a run is missing")
-    options = OmegaConf.structured(Options)
-    for word in typed:
-        try:
-            options.merge_with_dotlist([word])
-        except OmegaConfBaseException as error:
-            raise InputError(f"{word}: {error.msg}; --help lists the options") from None
+    folders, options = words.parse("inpainting.score", __doc__, Options, arguments)
     for key in ("targets", "duplicates"):
-        if not 0 <= options[key] <= 1:
-            raise InputError(f"{key}={options[key]}: type a share from 0 to 1")
-    return folders, OmegaConf.to_object(options)
+        value = getattr(options, key)
+        if not 0 <= value <= 1:
+            raise InputError(f"{key}={value}: type a share from 0 to 1")
+    return folders, options
 
 
 @exits_with_one_sentence

@@ -1,6 +1,5 @@
 """What a run's numbers follow from, and whether a folder holds a run of the same."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +44,14 @@ def settings(config: DictConfig) -> dict[str, Any]:
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     tree = OmegaConf.to_container(own, resolve=True)
     places = {tree["paths"][name]: f"paths.{name}" for name in ("run", "cache")}
-    flat = dict(_leaves(tree, ""))
-    for key, value in flat.items():
+    values = flat(tree)
+    for key, value in values.items():
         for place, name in places.items():
             if isinstance(value, str) and f"{value}/".startswith(f"{place}/"):
-                flat[key] = name + value.removeprefix(place)
+                values[key] = name + value.removeprefix(place)
     return {
         key: value
-        for key, value in flat.items()
+        for key, value in values.items()
         if not any(key == one or key.startswith(f"{one}.") for one in DISPLAY)
     }
 
@@ -62,9 +61,9 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return [key for key in one | other if one.get(key, "absent") != other.get(key, "absent")]
 
 
-def _leaves(tree: Any, key: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(tree, dict) and tree:
-        for name, branch in tree.items():
-            yield from _leaves(branch, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, tree
+def flat(tree: Any, key: str = "") -> dict[str, Any]:
+    """Nested dicts as one of dotted keys; a dict without entries is a value."""
+    if not (isinstance(tree, dict) and tree):
+        return {key: tree}
+    parts = [flat(branch, f"{key}.{name}" if key else str(name)) for name, branch in tree.items()]
+    return {name: value for part in parts for name, value in part.items()}

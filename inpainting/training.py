@@ -12,11 +12,12 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import assembly
-from inpainting.dashboard import Dashboard, finished
+from inpainting.comparison import check_against, test_against
+from inpainting.dashboard import finished, log_test
 from inpainting.errors import InputError
-from inpainting.loggers import drop_rows_after
+from inpainting.loggers import drop_rows_after, log_config
 from inpainting.methods.base import Inpainter
-from inpainting.results import Result, announce
+from inpainting.results import announce
 from inpainting.runs import checkpoint_path, load_weights, read_checkpoint, write_config
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     method = assembly.build_method(config.model, config)
     if config.init_from is not None:
         load_weights(method, checkpoint_path(config.init_from, "init_from"), "init_from")
-    assembly.check_against(config, data)
+    check_against(config, data)
     trainer = assembly.build_trainer(config)
     facts, best = {"seed": config.seed}, None
     if method.trained:
@@ -52,26 +53,13 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         log_config(trainer, config)
     tested = assembly.test(trainer, method, data, config.name)
     tested.result.facts |= facts | {"wall_seconds": round(time.perf_counter() - began, 1)}
-    results = assembly.test_against(trainer, tested, data, config, folder)
+    results = test_against(trainer, tested, data, config, folder)
     if trainer.is_global_zero:
         write_config(config, folder)
         tested.result.write(folder)  # last: a run with metrics.json is finished
         log_test(trainer, tested.result, folder)
         announce(results, folder)
     return best
-
-
-def log_test(trainer: Trainer, result: Result, folder: Path) -> None:
-    """The test, to the loggers that show it."""
-    for logger in trainer.loggers:
-        if isinstance(logger, Dashboard):
-            logger.log_test(result, folder / "pictures" / "test")
-
-
-def log_config(trainer: Trainer, config: DictConfig) -> None:
-    """The resolved configuration, to all loggers."""
-    for logger in trainer.loggers:
-        logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
 
 
 def check_training(config: DictConfig, method: Inpainter, data: object) -> None:

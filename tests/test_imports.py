@@ -33,6 +33,7 @@ FORBIDDEN = {
 }
 ENTRY_POINTS = ("train.py", "evaluate.py", "predict.py", "assembly.py", "runs.py", "training.py")
 ENTRY_POINTS += ("measuring.py", "filling.py", "arguments.py", "train_classifier.py")
+ENTRY_POINTS += ("comparison.py", "report.py", "score.py")
 
 
 def imports(path: Path) -> set[str]:

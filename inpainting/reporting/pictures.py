@@ -8,13 +8,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inpainting.grid import picture_grid, read_grid_row
+from inpainting.grid import picture_grid
+from inpainting.pictures import KINDS
 from inpainting.reporting.rows import Row
-from inpainting.saved_pictures import KINDS
 
-COUNT, CELL = 8, 128  # pictures side by side, as many as in a test's own grid; px of each
-# Where KINDS stand in a test's grid of six rows, see `inpainting.callbacks.Pictures`.
-IN_GRID, GRID_ROWS = (0, 1, 3), 6
+COUNT, CELL = 8, 128  # pictures side by side, px of each
 
 Shown = dict[str, Tensor]  # target, masked and completion, each (N, C, H, W) in [0, 1]
 
@@ -46,15 +44,11 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _shown(folder: Path) -> Shown | None:
-    """The single pictures of a test, or else those of its grid."""
+    """The first single pictures of a test."""
     files = {kind: sorted((folder / "test").glob(f"*_{kind}.png"))[:COUNT] for kind in KINDS}
-    if all(files.values()):
-        return {kind: torch.stack([_read(path) for path in files[kind]]) for kind in KINDS}
-    if not (folder / "test.png").is_file():
+    if not all(files.values()):
         return None
-    with Image.open(folder / "test.png") as grid:
-        rows = [read_grid_row(grid, row, GRID_ROWS)[:COUNT] for row in IN_GRID]
-    return dict(zip(KINDS, rows, strict=True))
+    return {kind: torch.stack([_read(path) for path in files[kind]]) for kind in KINDS}
 
 
 def _read(path: Path) -> Tensor:

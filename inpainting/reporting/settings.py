@@ -3,18 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from inpainting.settings import flat
+
 # Parts of a configuration that say how a method was trained; the rest says where and how fast.
 TRAINER = ("max_epochs", "max_time", "limit_train_batches", "overfit_batches", "precision")
 TRAINER += ("accumulate_grad_batches", "gradient_clip_val")
 NOT_OF_DATA = ("root", "cache", "num_workers", "eval_batch_size", "seed")
-
-
-def flat(value: Any, prefix: str = "") -> dict[str, str]:
-    """Nested dicts as dotted keys, values as text."""
-    if isinstance(value, dict):
-        parts = [flat(inner, f"{prefix}.{key}" if prefix else key) for key, inner in value.items()]
-        return {key: text for part in parts for key, text in part.items()}
-    return {prefix: str(value)}
 
 
 def setting_of(config: dict[str, Any]) -> dict[str, str]:
@@ -25,7 +19,7 @@ def setting_of(config: dict[str, Any]) -> dict[str, str]:
     parts = {"model": model, "trainer": trainer, "data": data}
     parts |= {key: config.get(key) for key in ("init_from", "monitor")}
     parts["checkpoint"] = config.get("checkpoint", "best")  # what an evaluation took
-    return flat(parts)
+    return {key: str(value) for key, value in flat(parts).items()}
 
 
 def method_part(setting: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,114 @@
+"""Several methods on the same holes: `against`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import torch
+from hydra.errors import HydraException
+from lightning import LightningDataModule, Trainer
+from omegaconf import DictConfig
+
+from inpainting.assembly import Tested, build_method, check_channels, test
+from inpainting.errors import InputError
+from inpainting.grid import picture_grid
+from inpainting.methods.base import Inpainter
+from inpainting.pictures import Pictures, SavedPictures
+from inpainting.results import Result, as_markdown
+from inpainting.runs import Run, load_weights
+
+
+def other_method(name: str, config: DictConfig) -> Inpainter:
+    """A method to compare with: a run's folder, or a model of conf/model without training.
+
+    Raises:
+        InputError: there is no such run or model, or the model would need training.
+    """
+    if Path(name).is_dir():
+        run = Run.open(name, "against")
+        method = build_method(run.config.model, config)
+        load_weights(method, run.checkpoint("best", "against"), "against")
+        return method
+    try:
+        model = hydra.compose("train", [f"model={name}"])
+    except HydraException as error:
+        raise InputError(
+            f"against={name}: neither the folder of a run nor a model; "
+            "type for instance against=[mean_fill,telea,navier_stokes]"
+        ) from error
+    model.data = config.data  # what models take from their data: channels, size
+    method = build_method(model.model, config)
+    if method.trained:
+        raise InputError(f"against={name}: this model needs training; type the folder of its run")
+    return method
+
+
+def others(config: DictConfig) -> list[str]:
+    """What to compare with: `against`, also where it is a single name without brackets.
+
+    Raises:
+        InputError: two of them have the same name, and would have the same folder.
+    """
+    names = [config.against] if isinstance(config.against, str) else list(config.against)
+    short = [Path(name).name for name in names]
+    for name in short:
+        if short.count(name) > 1:
+            raise InputError(f"against={names}: two are called {name}, copy one to another name")
+    return names
+
+
+def check_against(config: DictConfig, data: LightningDataModule) -> None:
+    """Build what to compare with once, before any long work.
+
+    Raises:
+        InputError: see `other_method` and `check_channels`.
+    """
+    for name in others(config):
+        check_channels(other_method(name, config), data, f"against={name}")
+
+
+def test_against(
+    trainer: Trainer, first: Tested, data: LightningDataModule, config: DictConfig, folder: Path
+) -> list[Result]:
+    """Test the methods of `against` on the same holes; write each one's numbers, table, picture."""
+    tested = [first]
+    for name in others(config):
+        method = other_method(name, config)
+        with _elsewhere(trainer, folder / "against" / Path(name).name):
+            tested.append(test(trainer, method, data, Path(name).name))
+        if trainer.is_global_zero:
+            tested[-1].result.write(folder / "against" / Path(name).name)
+    results = [one.result for one in tested]
+    if trainer.is_global_zero:
+        (folder / "table.md").write_text(as_markdown(results))
+        if len(tested) > 1 and first.shown:
+            draw_comparison(tested).save(folder / "pictures" / "comparison.png")
+    return results
+
+
+class _elsewhere:
+    """Pictures drawn within go to another folder."""
+
+    def __init__(self, trainer: Trainer, folder: Path):
+        drawing = (Pictures, SavedPictures)
+        self.pictures = [one for one in trainer.callbacks if isinstance(one, drawing)]
+        self.folder = folder / "pictures"
+
+    def __enter__(self) -> None:
+        self.before = [one.folder for one in self.pictures]
+        for one in self.pictures:
+            one.folder = self.folder
+
+    def __exit__(self, *_: object) -> None:
+        for one, folder in zip(self.pictures, self.before, strict=True):
+            one.folder = folder
+
+
+def draw_comparison(tested: Sequence[Tested]) -> Any:
+    """Target, masked input, then every method's completion of the same pictures."""
+    first = tested[0].shown
+    masked = torch.where(first["mask"] > 0, 1.0, first["image"])
+    rows = {"target": first["image"], "masked input": masked}
+    rows |= {one.result.method: one.shown["completion"][:, 0] for one in tested}
+    return picture_grid(rows, cell=128)
