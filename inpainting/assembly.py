@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import LightningDataModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting.callbacks import Evaluation
@@ -65,6 +67,8 @@ def check_devices(trainer: DictConfig) -> None:
         )
     devices = trainer.devices
     if isinstance(devices, str):
+        if devices != "auto" and not all(one.strip("- ").isdigit() for one in devices.split(",")):
+            raise InputError(f"trainer.devices={devices}: type a number, such as trainer.devices=2")
         devices = [int(number) for number in devices.split(",")] if devices != "auto" else found
     if isinstance(devices, Sequence):
         wanted, number = max(devices) + 1, len(devices)
@@ -107,7 +111,11 @@ def check_channels(method: Inpainter, data: LightningDataModule, name: str) -> N
 
 
 def build_trainer(config: DictConfig) -> Trainer:
-    """Trainer with the configured loggers and callbacks."""
+    """Trainer with the configured loggers and callbacks.
+
+    Raises:
+        InputError: see `check_devices`; or what Lightning says of an option that it does not know.
+    """
     check_devices(config.trainer)
     if config.matmul_precision:
         torch.set_float32_matmul_precision(config.matmul_precision)
@@ -115,15 +123,20 @@ def build_trainer(config: DictConfig) -> Trainer:
     if not config.trainer.enable_progress_bar:
         callbacks = [one for one in callbacks if not isinstance(one, ProgressBar)]
     loggers = [build(c) for c in (config.logger or {}).values() if c is not None]
-    return instantiate(
-        config.trainer,
-        callbacks=callbacks,
-        logger=loggers or False,
-        # Without a checkpoint or progress callback Lightning would add one of its own.
-        enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
-        enable_progress_bar=any(isinstance(one, ProgressBar) for one in callbacks),
-        _convert_="all",
-    )
+    try:
+        return instantiate(
+            config.trainer,
+            callbacks=callbacks,
+            logger=loggers or False,
+            # Without a checkpoint or progress callback Lightning would add one of its own.
+            enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
+            enable_progress_bar=any(isinstance(one, ProgressBar) for one in callbacks),
+            _convert_="all",
+        )
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ValueError | MisconfigurationException):
+            raise InputError(f"trainer: {error.__cause__}") from error
+        raise
 
 
 def callback(trainer: Trainer, kind: type) -> Any:

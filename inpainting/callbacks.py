@@ -1,5 +1,6 @@
 """Callbacks: measuring, the progress display."""
 
+import math
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from torch import Tensor
 
-from inpainting.errors import NonFiniteLossError
+from inpainting.errors import InputError, NonFiniteLossError
 from inpainting.metrics import InpaintingMetrics, spread, structural_similarity, summarise
 
 
@@ -62,11 +63,21 @@ class Evaluation(Callback):
         self.images_per_second = float("nan")
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse pictures that cannot be measured, before a training rather than after it.
+        """Refuse what cannot be measured, before a training rather than after it.
 
         Raises:
-            InputError: they are smaller than SSIM's window, or lack what the metrics need.
+            InputError: no picture is left to measure, or they are smaller than SSIM's window, or
+                lack what the metrics need.
         """
+        for split, dataset in trainer.datamodule.datasets.items():
+            limit = getattr(trainer, f"limit_{split}_batches")
+            batch = trainer.datamodule.eval_batch_size * trainer.world_size
+            batches = math.ceil(len(dataset) / batch)
+            if split != "train" and isinstance(limit, float) and 0 < limit < 1 / batches:
+                raise InputError(
+                    f"trainer.limit_{split}_batches={limit} of {batches} batch(es) is none: type "
+                    f"trainer.limit_{split}_batches=1 for one batch"
+                )
         side = trainer.datamodule.image_size
         structural_similarity(*torch.zeros(2, 1, 1, side, side))
         self.metrics.setup(trainer.datamodule)

@@ -7,8 +7,9 @@ python -m inpainting.report outputs/glcic outputs/evaluate metric=psnr_hole,lpip
 from dataclasses import dataclass
 from pathlib import Path
 
+from inpainting import words
 from inpainting.errors import exits_with_one_sentence
-from inpainting.words import option, parse
+from inpainting.words import option
 
 WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and pictures/."
 
@@ -22,6 +23,11 @@ class Options:
     out: str | None = option(None, "folder to write to; else the one given, or outputs/report")
 
 
+def parse(arguments: list[str] | None = None) -> tuple[list[str], Options]:
+    """Folders and options of a command line; see `words.parse`."""
+    return words.parse("inpainting.report", __doc__ + WRITTEN, Options, arguments)
+
+
 def default_out(folders: list[str]) -> Path:
     """Where a report is looked for first."""
     if len(folders) > 1:
@@ -33,7 +39,7 @@ def default_out(folders: list[str]) -> Path:
 @exits_with_one_sentence
 def main() -> None:
     """Write a report, print its table in short and where it is."""
-    folders, options = parse("inpainting.report", __doc__ + WRITTEN, Options)
+    folders, options = parse()
     from inpainting.reporting.build import report  # torch and matplotlib: not for --help
     from inpainting.reporting.terminal import show
 

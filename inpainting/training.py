@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
-from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import assembly
@@ -121,6 +121,8 @@ def fit(
     began = time.perf_counter()
     try:
         trainer.fit(method, data, ckpt_path=last, weights_only=True)
+    except MisconfigurationException as error:  # it lacks a loader, or a share of one is no batch
+        raise InputError(f"trainer: {error}") from error
     except SIGTERMException:  # by itself it would end in status 0
         sys.exit(128 + signal.SIGTERM)
     seconds = time.perf_counter() - began

@@ -104,7 +104,7 @@ def test_the_mask_hash_names_holes_and_pictures() -> None:
 
 def test_training_chance_follows_seed_epoch_and_rank_and_repeats() -> None:
     def seen(**settings) -> tuple:
-        drawn = batches(tiny(augment=FlipZoom(zoom=1.5), **settings), "train")
+        drawn = batches(tiny(**{"augment": FlipZoom(zoom=1.5), **settings}), "train")
         return (
             torch.cat([b["index"] for b in drawn]).tolist(),
             torch.cat([b["mask"] for b in drawn]).sum().item(),
@@ -115,6 +115,8 @@ def test_training_chance_follows_seed_epoch_and_rank_and_repeats() -> None:
     first = seen()
     torch.rand(1000)  # whatever else was drawn before the epoch
     assert seen() == first
+    fixed = seen(train_holes="fixed", augment=None)
+    assert fixed[-1] == first[-1]  # a method's chance starts anew, whatever the batches draw
     for change in ({"seed": 1}, {"epoch": 1}):
         other = seen(**change)
         assert all(a != b for a, b in zip(first, other, strict=True)), change

@@ -109,6 +109,21 @@ def test_pictures_of_a_batch_do_not_depend_on_each_other(
     assert torch.allclose(both[1:], completion(1, 2), atol=1e-4)
 
 
+def test_validation_calls_the_network_once_for_a_batch(method: Inpainter) -> None:
+    """Its loss and its completion share a prediction; the loss of a DDPM is another question."""
+    calls = []
+    for network in method.children():
+        network.register_forward_hook(lambda *_: calls.append(1))
+    batch = dict(zip(("image", "mask"), pictures(), strict=True), index=torch.arange(2))
+    with torch.no_grad():
+        outputs = method.validation_step(batch, 0)
+        if method.trained and not method.stochastic:
+            assert len(calls) == 1
+            again = method.evaluation_loss(batch, None, None)  # by a prediction of its own
+            assert len(calls) == 2 and torch.allclose(outputs["loss"], again, atol=1e-6)
+    assert outputs["completed"]["prediction"][:, 0].shape == batch["image"].shape
+
+
 def test_a_fully_convolutional_network_pads_what_it_must(composed) -> None:
     config = composed("model=glcic", "model.width=4", "model.fixed_size=null")
     method = instantiate(config.model, _convert_="all").eval()

@@ -144,8 +144,11 @@ class InpaintingDataModule(LightningDataModule):
         """The pictures of "train", "val" or "test", uint8, in memory or memory-mapped."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the splits that the stage needs and draw the holes of validation and test."""
-        splits = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+        """Open the splits that the stage needs and draw the holes of validation and test.
+
+        A training needs all of them: it ends with a test, whose faults are to be found before it.
+        """
+        splits = {"validate": ("val",), "test": ("test",)}
         for split in splits.get(stage, ("train", "val", "test")):
             if split not in self.datasets:
                 self.datasets[split] = self._open(split)
