@@ -22,7 +22,7 @@ def method(**changes) -> ConvAE:
         "channels": 1,
         "fixed_size": 28,
         "network": DigitAutoencoder(),
-        "loss": squared_error,
+        "loss": "squared_error",
         "frequency_weight": 0.0,
         "region": "image",
         "target": "clean",

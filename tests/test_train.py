@@ -73,6 +73,8 @@ def test_debug_runs(command, tmp_path: Path, name: str) -> None:
     shorter += ["data.eval_batch_size=1"]
     command("train", *NARROW, f"debug={name}", "hydra.run.dir=run", *shorter)
     assert (tmp_path / "run/metrics.json").is_file()
+    if name == "profile":
+        assert "run_training_epoch" in (tmp_path / "run/train.log").read_text()
 
 
 def test_without_callbacks_the_last_weights_are_tested(command, tmp_path: Path) -> None:
