@@ -24,7 +24,7 @@ from inpainting.results import Result
 # What Lightning says at every start is not for the user of a finished program.
 for name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(name).setLevel(logging.WARNING)
-logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # a table that was asked for
+logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # an asked-for table
 for message in (
     "Precision bf16-mixed is not supported by the model summary",
     ".*treespec, LeafSpec.*is deprecated",
