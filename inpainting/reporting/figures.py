@@ -72,10 +72,14 @@ def _curves(log: Log) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Title, batches and values of every curve of a training."""
     found = []
     together = phases(log)
-    for i, (names, lines) in enumerate(together.items(), 1):
-        for name in names:
-            loss = name.removeprefix("train/").removeprefix("loss_")
-            title = f"phase {i}: {loss} loss" if len(together) > 1 else f"training: {loss}"
+    for names, lines in together.items():
+        short = {name: name.removeprefix("train/").removeprefix("loss_") for name in names}
+        for name, loss in short.items():
+            # A phase goes by its losses, not by its number: in some trainings one is too short to
+            # have a line to itself, and the next would take its place.
+            others = [other for other in short.values() if other != loss]
+            phase = f", with {' and '.join(others)}" if others else " alone"
+            title = f"{loss} loss{phase}" if len(together) > 1 else f"training: {loss}"
             found.append((title, log["step"][lines] + 1, log[name][lines]))
     for name in (name for name in VALIDATION if name in log):
         known = ~np.isnan(log[name])
