@@ -12,7 +12,10 @@ from inpainting import CONF
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(?:bash|sh)?\n(.*?)```", README, re.DOTALL)
+PAGES = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
+BLOCKS = [
+    block for page in PAGES for block in re.findall(r"```(?:bash|sh)?\n(.*?)```", page, re.DOTALL)
+]
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = sorted({line for line in LINES if line.startswith("python -m inpainting.")})
 # Entry points without a configuration, and their own parsers.
