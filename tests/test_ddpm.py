@@ -38,6 +38,7 @@ def test_the_defaults_are_the_reports_network_on_the_digits_of_scikit_learn(comp
         (["model.sampler=replace"], 250, 250),
         (["model.sampler=replace", "model.sampling_steps=50", "model.jump_n_sample=7"], 50, 50),
         (["model.sampling_steps=25", "model.jump_n_sample=5"], 105, 25),
+        (["model.candidates=4"], 200, 20),
         (["model.sampler=repaint", "model.betas.timesteps=100", "model.jump_n_sample=1"], 100, 100),
     ],
 )
@@ -48,7 +49,7 @@ def test_a_filling_costs_what_it_says(composed, typed: list[str], calls: int, st
 
 
 def test_the_network_is_called_as_often_as_the_facts_say(composed) -> None:
-    method = built(composed, "model.sampling_steps=6", "model.jump_length=2")
+    method = built(composed, "model.sampling_steps=6", "model.jump_length=2", "model.candidates=2")
     counted = []
     network = method._sampling_network(torch.device("cpu"))
     network.register_forward_hook(lambda *_: counted.append(1))
@@ -56,6 +57,24 @@ def test_the_network_is_called_as_often_as_the_facts_say(composed) -> None:
     mask[:, :, 4:9, 4:9] = 1
     method.complete(torch.rand(2, 1, 16, 16), mask, num_completions=2)
     assert len(counted) == method.network_calls
+
+
+def test_a_completion_is_the_medoid_of_its_candidates(composed) -> None:
+    typed = ["model.sampling_steps=3", "model.jump_length=1"]
+    torch.manual_seed(0)
+    method = built(composed, *typed, "model.candidates=3").eval()
+    image, mask = torch.rand(2, 1, 16, 16), torch.zeros(2, 1, 16, 16)
+    mask[:, :, 4:12] = 1
+    generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    found = method.predict(image * (1 - mask), mask, generator=generators)
+    method.candidates = 1
+    generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    samples = [method.predict(image * (1 - mask), mask, generator=generators) for _ in range(3)]
+    distances = [[(a - b).square().sum((1, 2, 3)) for b in samples] for a in samples]
+    for i in range(2):
+        sums = [sum(one[i].item() for one in row) for row in distances]
+        assert len(set(sums)) > 1
+        assert torch.equal(found[i], samples[sums.index(min(sums))][i])
 
 
 def test_the_average_samples_and_not_the_present_weights(composed) -> None:
@@ -138,6 +157,7 @@ def test_bf16_samples_with_bf16_weights_and_leaves_the_own_ones(composed) -> Non
         "model.eta=2",
         "model.sampling_steps=1001",
         "model.jump_length=0",
+        "model.candidates=0",
     ],
 )
 def test_a_choice_that_there_is_not_is_named(composed, typed: str) -> None:

@@ -13,6 +13,7 @@ from inpainting.errors import InputError
 from inpainting.repaint import (
     jump,
     jump_schedule,
+    medoid,
     moves,
     network_calls,
     repaint,
@@ -391,3 +392,12 @@ def test_ddnm_without_fresh_noise_and_jumps_depends_on_the_first_noise_alone() -
         before = diffusion.alphas_cumprod[t - 1].item() if t else 1.0
         x = math.sqrt(before) * x_0 + math.sqrt(1 - before) * eps
     assert torch.allclose(found, x, atol=1e-4)
+
+
+def test_the_medoid_is_the_sample_between_the_others() -> None:
+    values = torch.tensor([[0.0, 9.0], [4.0, 1.0], [5.0, 2.0]])  # three samples of two pictures
+    samples = values.view(3, 2, 1, 1, 1).expand(3, 2, 1, 4, 4)
+    assert medoid(samples)[:, 0, 0, 0].tolist() == [4.0, 2.0]
+    assert torch.equal(medoid(samples[:1]), samples[0])
+    near = 1000 + torch.tensor([0.0, 0.01, 0.03]).view(3, 1, 1, 1, 1)  # far from zero
+    assert medoid(near).item() == pytest.approx(1000.01, abs=1e-3)

@@ -25,6 +25,7 @@ from inpainting.nn.average import Average, decay_after
 from inpainting.nn.fused import fused
 from inpainting.repaint import (
     jump_schedule,
+    medoid,
     network_calls,
     repaint,
     repaint_fast,
@@ -57,6 +58,7 @@ class DDPM(Inpainter):
         jump_length: steps of one jump back
         jump_n_sample: how often each stretch is walked
         eta: share of fresh noise of repaint_fast, see `repaint.steps_down`
+        candidates: samples of each completion, of which the medoid is kept; 1 keeps the sample
         optimizer: of the network's parameters
         options: see `Inpainter`
 
@@ -78,6 +80,7 @@ class DDPM(Inpainter):
         jump_length: int | None,
         jump_n_sample: int | None,
         eta: float | None,
+        candidates: int,
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):
@@ -86,6 +89,8 @@ class DDPM(Inpainter):
             raise InputError(f"model.sampler={sampler}: type {', '.join(SAMPLERS)}")
         if not 0 <= ema_decay < 1:
             raise InputError(f"model.ema_decay={ema_decay}: type a number from 0 up to below 1")
+        if candidates < 1:
+            raise InputError(f"model.candidates={candidates}: type 1 or more")
         self.network, self.average = network, Average(network)
         self.size_multiple, self.ema_decay = network.size_multiple, ema_decay
         self.diffusion = Diffusion(betas, objective)
@@ -97,20 +102,21 @@ class DDPM(Inpainter):
         self.respaced = self.diffusion.respace(steps)
         self.schedule = jump_schedule(steps, length, repeats)
         steps_down(self.respaced, eta)  # refuses a wrong eta before a training, not after it
-        self.sampler, self.eta = sampler, eta
+        self.sampler, self.eta, self.candidates = sampler, eta, candidates
         self.make_optimizer = optimizer
         self.compiled, self._sampling = False, None
 
     @property
     def network_calls(self) -> int:
         """Calls of the network for one filling."""
-        return network_calls(self.schedule)
+        return network_calls(self.schedule) * self.candidates
 
     def facts(self) -> dict[str, Any]:
         """The sampler and what it costs."""
         return {
             "sampler": self.sampler,
             "sampling_steps": self.respaced.timesteps,
+            "candidates": self.candidates,
             "network_calls": self.network_calls,
             "num_completions": self.num_completions,
         }
@@ -129,7 +135,9 @@ class DDPM(Inpainter):
         sample = partial(repaint_fast, eta=self.eta) if fast else repaint
         denoiser = _Telling(self._sampling_network(image.device), self.network_calls)
         with torch.autocast(image.device.type, enabled=False):
-            x = sample(denoiser, image, mask, diffusion, self.schedule, generator)
+            inputs = (denoiser, image, mask, diffusion, self.schedule, generator)
+            # One after the other: each picture's generators go on from sample to sample.
+            x = medoid(torch.stack([sample(*inputs) for _ in range(self.candidates)]))
         return ((x + 1) / 2).clamp(0, 1)
 
     def _sampling_network(self, device: torch.device) -> nn.Module:
@@ -187,7 +195,8 @@ class DDPM(Inpainter):
         """Say what a filling costs, before it starts."""
         _say(
             f"{self.sampler}: {self.network_calls:,} network calls a batch "
-            f"({self.respaced.timesteps} steps, {self.num_completions} completion(s) a picture)"
+            f"({self.respaced.timesteps} steps, {self.candidates} candidate(s), "
+            f"{self.num_completions} completion(s) a picture)"
         )
 
     on_predict_start = on_test_start
