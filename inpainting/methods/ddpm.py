@@ -80,7 +80,7 @@ class DDPM(Inpainter):
         jump_length: int | None,
         jump_n_sample: int | None,
         eta: float | None,
-        candidates: int,
+        candidates: int = 1,  # runs from before there was a choice lack it
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):
