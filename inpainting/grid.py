@@ -1,11 +1,19 @@
 """Labelled grids of pictures: one row a kind, one column a picture."""
 
+from math import ceil
+from textwrap import wrap
+
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-GAP, LABEL_WIDTH = 4, 132
+GAP, LABEL_WIDTH = 4, 132  # px; the column of labels is wider where they need it
+MARGIN = 8  # px before and after a label, and between one and the next
+LINE = 12  # characters of a label's line; more where its lines would be too many
+WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def picture_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
@@ -19,17 +27,37 @@ def picture_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
         an RGB picture
     """
     columns = max(len(pictures) for pictures in rows.values())
-    size = (LABEL_WIDTH + columns * (cell + GAP), len(rows) * (cell + GAP) + GAP)
+    font = ImageFont.load_default(size=15)
+    texts = [_wrapped(label, font, cell) for label in rows]
+    left = max(LABEL_WIDTH, *(_size(text, font)[0] + 2 * MARGIN for text in texts))
+    size = (left + columns * (cell + GAP), len(rows) * (cell + GAP) + GAP)
     grid = Image.new("RGB", size, "white")
-    draw, font = ImageDraw.Draw(grid), ImageFont.load_default(size=15)
-    for r, (label, pictures) in enumerate(rows.items()):
+    draw = ImageDraw.Draw(grid)
+    for r, (text, pictures) in enumerate(zip(texts, rows.values(), strict=True)):
         top = GAP + r * (cell + GAP)
-        lines = label.replace("_", " ").split(" ")
-        text = "\n".join(lines)
-        draw.multiline_text((8, top + cell // 2), text, "black", font, anchor="lm")
+        draw.multiline_text((MARGIN, top + cell // 2), text, "black", font, anchor="lm")
         for c, picture in enumerate(pictures):
-            grid.paste(_tile(picture, cell), (LABEL_WIDTH + c * (cell + GAP), top))
+            grid.paste(_tile(picture, cell), (left + c * (cell + GAP), top))
     return grid
+
+
+def _size(text: str, font: Font) -> tuple[int, int]:
+    """Width and height of lines of text, px."""
+    left, top, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox(
+        (0, 0), text, font
+    )
+    return ceil(right - left), ceil(bottom - top)
+
+
+def _wrapped(label: str, font: Font, height: int) -> str:
+    """A label in short lines, and in longer ones where they would be higher than its row."""
+    characters = LINE
+    while True:
+        lines = wrap(label.replace("_", " "), characters, **WHOLE_WORDS)
+        text = "\n".join(lines)
+        if len(lines) < 2 or _size(text, font)[1] <= height - MARGIN:
+            return text
+        characters += 4
 
 
 def _tile(picture: Tensor, cell: int) -> Image.Image:

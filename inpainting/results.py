@@ -4,8 +4,9 @@ import csv
 import platform
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from inpainting.metrics import paired_difference
 from inpainting.runs import write_json
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "opencv-python", "numpy")
+OPTIONAL_PACKAGES = ("torch-fidelity",)  # FID and KID follow from its network
 COLUMNS = ("psnr_hole", "ssim_hole", "l1_hole", "psnr_local", "psnr", "ssim")
 MORE_COLUMNS = ("label_agreement", "frechet", "spread", "lpips", "fid", "kid")  # where measured
 LOWER_IS_BETTER = ("l1", "lpips", "fid", "kid", "frechet", "loss")
@@ -76,6 +78,9 @@ def provenance() -> dict[str, Any]:
     except (OSError, subprocess.CalledProcessError):
         commit = None  # installed as a package: the version says it
     versions = {name: version(name) for name in ("inpainting", *PACKAGES)}
+    for name in OPTIONAL_PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
     return {"commit": commit, "python": platform.python_version(), "versions": versions}
 
 

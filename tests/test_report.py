@@ -4,17 +4,21 @@ import csv
 import json
 import re
 import shutil
+import warnings
 from html.parser import HTMLParser
+from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 
-from inpainting.grid import GAP, LABEL_WIDTH
+from inpainting.grid import GAP, LABEL_WIDTH, MARGIN, picture_grid
 from inpainting.pictures import KINDS
 from inpainting.reporting import build
 from inpainting.reporting.cells import Cell
@@ -23,10 +27,11 @@ from inpainting.reporting.formats import as_latex, latex
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import certainly_best, difference
 from inpainting.reporting.leaderboard import leaderboard
-from inpainting.reporting.logs import epoch_tested, phases, read_log
+from inpainting.reporting.logs import epoch_tested, logged_together, phases, read_log
+from inpainting.reporting.naming import differences
 from inpainting.reporting.rows import Row, tables_of_rows
 from inpainting.reporting.tables import Table, settings_table
-from inpainting.results import Result
+from inpainting.results import Result, provenance
 from inpainting.scores import Score, append_score, score_path
 
 BASE = [[10, 12, 14, 16], [12, 14, 16, 18]]  # hole PSNR of four pictures, two seeds
@@ -59,6 +64,7 @@ def write_run(
     known = {"name": "table", "row": row, "compared_with": compared_with, "seed": seed or 0}
     known |= {"model": {"width": 8}, "trainer": {"max_epochs": 2}, "data": {"root": "x/outdoor"}}
     known |= {"monitor": {"metric": "val/psnr_hole", "mode": "max"}}
+    known |= {"metrics": {"local_share": 0.4375}}
     OmegaConf.save(OmegaConf.create(known | config), folder / "config.yaml")
     return folder
 
@@ -117,6 +123,22 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
         OmegaConf.save(OmegaConf.create(known), failed / "config.yaml")
     (folder / "broken-seed0" / "failed.txt").write_text("the loss became NaN in epoch 3\n")
     return folder
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are saved from now on; one whose parts find no room is an error."""
+    found: list[Figure] = []
+    save = Figure.savefig
+
+    def saving(figure: Figure, *arguments: object, **options: object) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            save(figure, *arguments, **options)
+        found.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", saving)
+    return found
 
 
 def rows_of(*folders: Path, base: str | None = None) -> dict[str, Row]:
@@ -285,7 +307,8 @@ def test_the_same_pictures_through_every_row(written: Path) -> None:
 
 def test_phases_are_the_losses_that_are_logged_together(sweep: Path) -> None:
     log = read_log(sweep / "base-seed0")
-    found = {names: log["step"][lines].tolist() for names, lines in phases(log).items()}
+    known = logged_together([log])
+    found = {names: log["step"][lines].tolist() for names, lines in phases(log, known).items()}
     assert found == {
         ("train/loss_completion",): [9],
         ("train/loss_d",): [29],
@@ -300,7 +323,33 @@ def test_phases_so_short_that_every_line_of_one_averages_over_a_change() -> None
         "train/loss_g": [9, 9, 3],
     }
     log = {name: np.array([np.nan if v == 9 else v for v in one]) for name, one in losses.items()}
-    assert list(phases(log)) == [("train/loss_completion",), ("train/loss_d", "train/loss_g")]
+    found = list(phases(log, logged_together([log])))
+    assert found == [("train/loss_completion",), ("train/loss_d", "train/loss_g")]
+
+
+def test_a_mixture_is_told_by_the_phases_that_other_runs_of_the_table_log_alone(
+    sweep: Path, tmp_path: Path, drawn: list[Figure]
+) -> None:
+    # A first phase shorter than the interval of logging: no line has completion alone.
+    runs = {"base": sweep / "base-seed0", "short_phase": write_run(tmp_path / "s" / "1", BASE[1])}
+    write_run(runs["short_phase"], BASE[1], "short_phase")
+    header = "epoch,step,train/loss_completion,train/loss_d,train/loss_g\n"
+    (runs["short_phase"] / "metrics.csv").write_text(header + "0,9,0.5,0.7,\n0,19,,0.6,3.0\n")
+    shutil.copytree(runs["base"], tmp_path / "s" / "0")
+    (tmp_path / "s" / "0" / "metrics.csv").write_text(
+        header + "0,9,0.5,,\n0,19,,0.6,\n0,29,,0.5,3.0\n"
+    )
+    build.report([str(tmp_path / "s")], tmp_path / "out")
+    panels = {axis.get_title(): axis.lines for axis in drawn[-1].axes}
+    assert set(panels) == {
+        "completion loss alone",
+        "d loss alone",
+        "d loss, with g",
+        "g loss, with d",
+    }
+    assert [list(line.get_xdata()) for line in panels["g loss, with d"]] == [[30], [20]]
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert "so there is no line: completion loss of short_phase." in text
 
 
 def test_the_epoch_that_was_tested(sweep: Path) -> None:
@@ -355,6 +404,60 @@ def test_other_holes_or_pictures_or_versions_never_share_a_table(tmp_path: Path)
     assert filled == {"truth (ceiling)": 10} | dict.fromkeys(names, 2)
 
 
+def test_what_only_some_runs_measured_does_not_keep_the_rest_apart(tmp_path: Path) -> None:
+    for row, metrics in {"base": {}, "tight": {"lpips_net": "vgg"}}.items():
+        metrics = {"local_share": 0.4375, **metrics}
+        write_run(tmp_path / row, BASE[0] if row == "base" else TIGHT[0], row, metrics=metrics)
+    (table,) = build.report([str(tmp_path)], tmp_path / "out").tables
+    assert len(table.lines) == 2 and "local_share=0.4375" in table.notes[0]
+
+
+def test_numbers_of_differently_defined_metrics_never_share_a_table(tmp_path: Path) -> None:
+    def perceptual(net: str, **more: object) -> dict[str, object]:
+        return {"_target_": "inpainting.perceptual.PerceptualMetrics", "lpips_net": net, **more}
+
+    definitions = {
+        "base": perceptual("alex", lpips_weights="a.pth", classifier={"cache": "here", "lr": 0.1}),
+        "moved": perceptual("alex", download=True, classifier={"cache": "there", "lr": 0.1}),
+        "tight": perceptual("vgg", classifier={"cache": "here", "lr": 0.1}),
+    }
+    for i, (row, metrics) in enumerate(definitions.items()):
+        write_run(tmp_path / "s" / row, LOOSE[0] if i else BASE[0], row, metrics=metrics)
+        draw(tmp_path / "s" / row, i / 2)
+    made = build.report([str(tmp_path / "s")], tmp_path / "out")
+    alex, vgg = made.tables
+    assert [[line[0].text for line in one.lines] for one in (alex, vgg)] == [
+        ["base", "moved"],
+        ["tight"],
+    ]
+    assert "lpips_net=alex, classifier.lr=0.1." in alex.notes[0]
+    assert (
+        "measured otherwise, have a table of their own; only here: lpips_net=vgg." in vgg.notes[-1]
+    )
+    assert alex.title != vgg.title
+    # Each has pictures of its own: four rows of a grid, and three.
+    heights = [
+        Image.open(tmp_path / "out" / "pictures" / f"rows_aaaa_{i}.png").height for i in (1, 2)
+    ]
+    assert heights == [4 * 132 + GAP, 3 * 132 + GAP]
+
+
+def test_fid_of_another_torch_fidelity_stands_in_another_table(tmp_path: Path) -> None:
+    assert provenance()["versions"]["torch-fidelity"] == version("torch-fidelity")
+    for name, release in {"a": "0.3.0", "b": "0.4.0"}.items():
+        path = write_run(tmp_path / name, BASE[0], name) / "metrics.json"
+        facts = json.loads(path.read_text())
+        facts["versions"]["torch-fidelity"] = release
+        path.write_text(json.dumps(facts))
+    tables = tables_of_rows(collect([str(tmp_path)])[0])
+    assert len(tables) == 1  # nothing here is of its network
+    for name in "ab":
+        path = tmp_path / name / "metrics.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"fid": 30.0}))
+    tables = tables_of_rows(collect([str(tmp_path)])[0])
+    assert ["torch-fidelity 0.3.0" in key.metrics for key in tables] == [True, False]
+
+
 def test_equal_hashes_of_other_pictures_are_refused(tmp_path: Path, failure) -> None:
     write_run(tmp_path / "s" / "a", BASE[0])
     other = write_run(tmp_path / "s" / "b", BASE[1], "b") / "per_image.csv"
@@ -376,10 +479,34 @@ def test_runs_of_one_name_are_told_apart_by_their_settings(tmp_path: Path) -> No
     assert len(rows_of(tmp_path / "s")) == 4
 
 
-def test_a_measurement_made_twice_counts_once(sweep: Path) -> None:
+def test_equal_numbers_of_two_settings_are_two_rows(tmp_path: Path) -> None:
+    write_run(tmp_path / "s" / "0", BASE[0], "glcic")
+    write_run(tmp_path / "s" / "1", BASE[0], "glcic", model={"width": 16})
+    assert set(rows_of(tmp_path / "s")) == {"glcic (width=8)", "glcic (width=16)"}
+
+
+def test_a_label_has_the_first_digits_of_a_number_and_the_end_of_a_path() -> None:
+    def texts(*values: object) -> list[str]:
+        return [one.removeprefix("x=") for one in differences([{"a.x": str(v)} for v in values])]
+
+    assert texts(0.00035090148857968553, 1.5e-07, 90) == ["0.0003509", "1.5e-07", "90"]
+    # More digits where only they tell two apart; equal numbers typed otherwise need none.
+    assert texts(0.12341, 0.12342, 0.5) == ["0.12341", "0.12342", "0.5"]
+    assert texts("0.10", "0.1", "0.2") == ["0.1", "0.1", "0.2"]
+    assert texts(123456789012345678901, None) == ["123456789012345678901", "None"]
+    assert texts("data/of/outdoor/pictures/64", "20_30_50") == ["…outdoor/pictures/64", "20_30_50"]
+
+
+def test_a_measurement_made_twice_counts_once(sweep: Path, tmp_path: Path) -> None:
     # Six jobs measured the same classical fill.
     telea = rows_of(sweep)["telea"]
     assert len(telea.runs) == 1 and not telea.trained
+    # An evaluation measured what the training's test did.
+    run = write_run(tmp_path / "run", BASE[0])
+    evaluation = write_run(tmp_path / "evaluation", BASE[0], checkpoint="best", seed=3)
+    facts = json.loads((run / "metrics.json").read_text()) | {"run": str(run)}
+    (evaluation / "metrics.json").write_text(json.dumps(facts))
+    assert len(rows_of(run, evaluation)["base"].runs) == 1
 
 
 def test_a_leaderboard_from_floor_to_ceiling(written: Path) -> None:
@@ -496,3 +623,54 @@ def test_samplers_stand_against_their_network_calls_and_completion_seeds_are_see
     assert [row["network calls"] for row in table] == ["20", "50"]
     assert [row["seeds"] for row in table] == ["2", "2"]
     assert list((tmp_path / "out" / "pictures").glob("calls*.png"))
+
+
+def test_long_labels_leave_room_for_the_plots_and_for_one_another(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
+    for i, weight in enumerate((0.00035090148857968553, 0.000412, 0.1, 0.00299)):
+        model = {"adversarial_weight": weight, "discriminator_learning_rate": weight / 3}
+        model |= {"completion_steps_share": 90 + i, "sampling_steps": 10 * (i + 1)}
+        run = write_run(tmp_path / "s" / str(i), [v + i for v in BASE[0]], "glcic", model=model)
+        write_log(run, [0.3, 0.2], [1.0, 2.0])
+        facts = json.loads((run / "metrics.json").read_text())
+        (run / "metrics.json").write_text(json.dumps(facts | {"network_calls": 10 * (i + 1)}))
+    build.report([str(tmp_path / "s")], tmp_path / "out")
+    assert len(drawn) == 3  # metrics, calls, losses
+    for figure in drawn:
+        texts = [axis.title for axis in figure.axes]
+        if figure is drawn[0]:  # the settings are its ticks
+            texts += [text for axis in figure.axes for text in axis.get_yticklabels()]
+        texts += [text for legend in figure.legends for text in legend.get_texts()]
+        boxes = [text.get_window_extent() for text in texts if text.get_text()]
+        places = [axis.get_window_extent() for axis in figure.axes]
+        for i, box in enumerate(boxes):
+            assert box.x0 >= 0 and box.y0 >= 0
+            assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+            assert not any(box.overlaps(other) for other in boxes[i + 1 :] + places)
+        assert min(place.width for place in places) > 3.5 * figure.dpi
+        assert min(place.height for place in places) > 1.2 * figure.dpi
+
+
+def test_long_labels_of_a_grid_stay_in_their_rows_beside_the_pictures() -> None:
+    label = "glcic (adversarial_weight=0.0003509, discriminator_learning_rate=0.001235, steps=90)"
+    pictures = torch.zeros(2, 1, 16, 16)
+    grid = picture_grid({f"{label} {i}": pictures for i in range(3)})
+    left = grid.width - 2 * (128 + GAP)
+    ink = np.array(grid.convert("L"))[:, :left] < 250
+    assert left > LABEL_WIDTH and not ink[:, left - MARGIN // 2 :].any()
+    between = [slice(r * (128 + GAP), r * (128 + GAP) + GAP) for r in range(4)]
+    assert not any(ink[lines].any() for lines in between)
+    assert all(ink[above.stop : below.start].any() for above, below in pairwise(between))
+    # A short label leaves the column as it is.
+    assert picture_grid({"target": pictures}).width == LABEL_WIDTH + 2 * (128 + GAP)
+
+
+def test_one_epoch_is_a_dot_as_a_line_of_one_point_would_not_show(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
+    write_log(write_run(tmp_path / "s" / "0", BASE[0]), [0.3], [1.0])
+    build.report([str(tmp_path / "s")], tmp_path / "out")
+    panels = {axis.get_title(): axis.lines[0] for axis in drawn[-1].axes}
+    line = panels["validation: psnr hole"]
+    assert len(line.get_xdata()) == 1 and line.get_marker() == "."

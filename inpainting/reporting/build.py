@@ -6,9 +6,10 @@ from pathlib import Path
 
 from inpainting.errors import InputError
 from inpainting.reporting import appendix
-from inpainting.reporting.captions import table_notes
+from inpainting.reporting.captions import apart_note, losses_caption, table_notes
 from inpainting.reporting.collect import collect
-from inpainting.reporting.figures import loss_curves, metric_by_calls, metric_by_setting
+from inpainting.reporting.curves import loss_curves, losses_left_out
+from inpainting.reporting.figures import metric_by_calls, metric_by_setting
 from inpainting.reporting.formats import as_latex, as_markdown, write_csv
 from inpainting.reporting.human import Panel
 from inpainting.reporting.leaderboard import leaderboard
@@ -68,7 +69,7 @@ def report(
     panel = Panel([*map(Path, folders), *places, *(place.parent for place in places)])
     (out / "pictures").mkdir(parents=True, exist_ok=True)
     sections = [
-        _section(key, table, metrics, panel, missing, out / "pictures", len(rows) > 1)
+        _section(key, table, metrics, panel, missing, out / "pictures", list(rows))
         for key, table in rows.items()
     ]
     words = [*folders, f"metric={','.join(metrics)}", *([f"base={base}"] if base else [])]
@@ -83,13 +84,17 @@ def _section(
     panel: Panel,
     missing: Sequence[Missing],
     folder: Path,
-    several: bool,
+    keys: Sequence[Conditions],
 ) -> Section:
     table = settings_table(rows, metrics, panel, missing)
-    table.notes = table_notes(rows, metrics, panel, missing)
-    if several:
-        table.title += f" (hash {key.mask_hash})"
-    suffix = f"_{key.mask_hash}" if several else ""
+    same_holes = [one for one in keys if one.mask_hash == key.mask_hash]
+    note = apart_note(key, [one for one in same_holes if one != key])
+    table.notes = [*table_notes(rows, metrics, panel, missing), *([note] if note else [])]
+    suffix = ""
+    if len(keys) > 1:
+        number = f"{same_holes.index(key) + 1}" if len(same_holes) > 1 else ""
+        table.title += f" (hash {key.mask_hash}{number and f', measurement {number}'})"
+        suffix = f"_{key.mask_hash}{number and f'_{number}'}"
     figures = _figures(rows, metrics, folder, suffix)
     return Section(table, figures, appendix.tracking_table(rows, panel))
 
@@ -122,10 +127,7 @@ def _figures(
         found.append(Drawing("Metric against network calls", caption, path))
     path = folder / f"losses{suffix}.png"
     if loss_curves(rows, path):
-        caption = (
-            "Losses that are logged together make a phase, and means over a change of phase are "
-            "left out; a line for each run, in the colour of its setting."
-        )
+        caption = losses_caption(losses_left_out(rows))
         found.append(Drawing("Losses by phase", caption, path))
     return found
 

@@ -1,12 +1,12 @@
 """What a table's numbers are, in sentences: conditions, intervals, what differs between rows."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from inpainting.reporting.human import Panel
-from inpainting.reporting.measured import Missing
+from inpainting.reporting.measured import Conditions, Missing
 from inpainting.reporting.rows import Row
 
 BOLD_RULE = (
@@ -29,8 +29,17 @@ def conditions_note(rows: Sequence[Row]) -> str:
     return (
         f"{text}{side} from {_names(run.data for row in rows for run in row.runs)}; holes "
         f"{facts.get('mask', '')}, drawn from seed {facts.get('eval_mask_seed')}, hash of holes "
-        f"and pictures {key.mask_hash}. Measured with {key.metrics}."
+        f"and pictures {key.mask_hash}. Measured with {key.measured_with}."
     )
+
+
+def apart_note(key: Conditions, alike: Sequence[Conditions]) -> str:
+    """Why tables of the same holes and pictures are not one."""
+    if not alike:
+        return ""
+    here = [one for one in key.metrics if any(one not in other.metrics for other in alike)]
+    text = "The same holes and pictures, measured otherwise, have a table of their own"
+    return f"{text}; only here: {', '.join(here)}." if here else f"{text}."
 
 
 def seeds_note(rows: Sequence[Row]) -> str:
@@ -125,6 +134,24 @@ def table_notes(
         watched_note(rows),
     ]
     return [note for note in notes if note]
+
+
+def losses_caption(left_out: Mapping[str, Sequence[str]]) -> str:
+    """What the lines of loss curves are.
+
+    Args:
+        left_out: losses without a line, to the rows
+    """
+    text = (
+        "Losses that are logged together make a phase; a line for each run, in the colour of its "
+        "setting. A mean over a change of phase is left out where some run of the table logs these "
+        "phases apart; but where a phase only adds a loss to the one before, its first mean may "
+        "include some of that one."
+    )
+    missing = [f"{loss} loss of {_names(labels)}" for loss, labels in left_out.items()]
+    if missing:
+        text += f" Every mean is over such a change, so there is no line: {'; '.join(missing)}."
+    return text
 
 
 def _names(names: object) -> str:

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from omegaconf import OmegaConf
 from inpainting.errors import InputError
 from inpainting.jobs import sentence
 from inpainting.reporting.measured import Measured, Missing
-from inpainting.reporting.settings import data_name, setting_of
+from inpainting.reporting.settings import data_name, metrics_of, setting_of
 from inpainting.runs import Run
 
 UNMEASURED = "not finished: no metrics.json"
@@ -41,7 +42,9 @@ def collect(folders: Sequence[str]) -> tuple[list[Measured], list[Missing]]:
                 measured += _measured(folder)
             else:
                 missing.append(_missing(folder))
-    return _without_repeats(measured), sorted(set(missing), key=lambda one: str(one.folder))
+    return _without_repeats(_comparable(measured)), sorted(
+        set(missing), key=lambda one: str(one.folder)
+    )
 
 
 def _is_run(folder: Path) -> bool:
@@ -105,7 +108,7 @@ def _where(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": data_name(config, choices.get("data")),
         "mask": choices.get("mask") or "",
-        "local_share": config.get("metrics", {}).get("local_share"),
+        "measured_by": metrics_of(config),
     }
 
 
@@ -159,6 +162,25 @@ def _values(folder: Path) -> dict[str, np.ndarray]:
     return {name: column[order] for name, column in columns.items()}
 
 
+def _comparable(measured: list[Measured]) -> list[Measured]:
+    """With those settings of the metrics that all have, or in which some differ.
+
+    What only some measured, by the same settings, does not make the rest another measurement.
+    """
+    of_all = [one.measured_by for one in measured]
+    keys = {key for settings in of_all for key in settings}
+    kept = {
+        key
+        for key in keys
+        if all(key in settings for settings in of_all)
+        or len({settings[key] for settings in of_all if key in settings}) > 1
+    }
+    return [
+        replace(one, measured_by={k: v for k, v in one.measured_by.items() if k in kept})
+        for one in measured
+    ]
+
+
 def _without_repeats(measured: list[Measured]) -> list[Measured]:
     """Each measurement once: every job of a sweep may have measured the same classical fills."""
     kept: list[Measured] = []
@@ -170,4 +192,4 @@ def _without_repeats(measured: list[Measured]) -> list[Measured]:
 
 
 def _identity(one: Measured) -> tuple:
-    return one.row, one.seeds, one.conditions
+    return one.row, one.seeds, one.conditions, frozenset(one.setting.items())

@@ -89,7 +89,7 @@ def _line(key: Conditions, row: Row, title: str, panel: Panel) -> dict[str, obje
         "mask_hash": key.mask_hash,
         "n": key.n,
         "n_without_hole": first.facts.get("n_without_hole"),
-        "measured_with": key.metrics,
+        "measured_with": key.measured_with,
         "row": row.label,
         "trained": row.trained,
         "seeds": " ".join(str(run.seed) for run in row.runs if run.seed is not None),

@@ -34,7 +34,7 @@ def leaderboard(tables: Mapping[Conditions, Sequence[Row]], metrics: Sequence[st
     header, notes, columns = ["method"], [], []
     for i, (key, rows) in enumerate(tables.items(), 1):
         place = f"{title_of(rows)} ({i})" if len(tables) > 1 else title_of(rows)
-        notes.append(f"{place}: hash {key.mask_hash}, {key.metrics}.")
+        notes.append(f"{place}: hash {key.mask_hash}, {key.measured_with}.")
         for metric in (m for m in metrics if m in columns_of(rows)):
             header.append(f"{heading(metric)}: {place}" if len(tables) > 1 else heading(metric))
             columns.append((metric, rows, certainly_best(rows, metric)))

@@ -1,7 +1,9 @@
 """What a training logged by step: metrics.csv as columns, and its phases."""
 
 import csv
+from collections.abc import Collection, Iterable
 from functools import lru_cache
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from inpainting.errors import InputError
 
 Log = dict[str, np.ndarray]
+Together = frozenset[str]  # names of the losses of one line
 
 
 @lru_cache(maxsize=256)
@@ -51,26 +54,49 @@ def losses(log: Log) -> list[str]:
     return [name for name in log if name.startswith("train/loss") and name.count("_") <= 1]
 
 
-def phases(log: Log) -> dict[tuple[str, ...], np.ndarray]:
+def logged_together(logs: Iterable[Log]) -> set[Together]:
+    """The sets of losses that some line of some log has."""
+    return {together for log in logs for together in _lines(log) if together}
+
+
+def phases(log: Log, known: Collection[Together]) -> dict[tuple[str, ...], np.ndarray]:
     """Losses that are logged together, and the lines where they are; in order of appearance.
 
     Lines that average over a change of phase, such as of completion and discriminator, are left
     out.
+
+    Args:
+        log: of one training
+        known: what is logged together in all trainings that this one is drawn with: in one alone,
+            a phase shorter than the interval of logging cannot be told from a mixture
     """
-    names = losses(log)
-    if not names:
-        return {}
-    present = ~np.isnan([log[name] for name in names])  # (losses, lines)
-    sets = [frozenset(np.flatnonzero(column).tolist()) for column in present.T]
-    distinct = [one for one in dict.fromkeys(sets) if one]
+    lines = _lines(log)
     return {
-        tuple(names[i] for i in sorted(one)): np.array([same == one for same in sets])
-        for one in distinct
-        if not _is_mixture(one, distinct)
+        tuple(name for name in losses(log) if name in one): np.array(
+            [same == one for same in lines]
+        )
+        for one in dict.fromkeys(lines)
+        if one and not _is_mixture(one, known)
     }
 
 
-def _is_mixture(one: frozenset, sets: list[frozenset]) -> bool:
+def never_alone(log: Log, known: Collection[Together]) -> list[str]:
+    """Losses of which every line averages over a change of phase, so that none is in `phases`."""
+    kept = {name for names in phases(log, known) for name in names}
+    logged = frozenset().union(*_lines(log))
+    return [name for name in losses(log) if name in logged - kept]
+
+
+def _lines(log: Log) -> list[Together]:
+    """The losses that each line has."""
+    names = losses(log)
+    if not names:
+        return []
+    present = ~np.isnan([log[name] for name in names])  # (losses, lines)
+    return [frozenset(compress(names, line)) for line in present.T]
+
+
+def _is_mixture(one: Together, sets: Collection[Together]) -> bool:
     """Whether the losses are those of a smaller set, and others that are logged without it too."""
     return any(
         part < one and one - part <= other and not other >= one for part in sets for other in sets

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 RAW = ("file", "index", "hole_squared_error", "hole_values")  # columns that are no metrics
+OF_INCEPTION = ("fid", "kid")  # torch-fidelity brings their network
 OF_SETS = ("psnr_hole_pooled", "frechet", "fid", "kid")  # one number a set, none an image
 
 
@@ -18,12 +19,17 @@ class Conditions:
     Args:
         mask_hash: of the holes and the test pictures
         n: number of pictures
-        metrics: versions and settings of what measured
+        metrics: versions and settings of what measured, one a text
     """
 
     mask_hash: str
     n: int
-    metrics: str
+    metrics: tuple[str, ...]
+
+    @property
+    def measured_with(self) -> str:
+        """The versions and settings for readers."""
+        return ", ".join(self.metrics)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +48,7 @@ class Measured:
         facts: content of metrics.json
         values: per-image metrics, name to (N,)
         trained_in: folder of the training, with its log; None for a method without one
-        local_share: side of the local crop as a share of the image's
+        measured_by: settings of the metrics, key to text
     """
 
     folder: Path
@@ -56,7 +62,7 @@ class Measured:
     facts: dict[str, Any]
     values: dict[str, np.ndarray] = field(repr=False)
     trained_in: Path | None
-    local_share: float | None = None
+    measured_by: dict[str, str] = field(default_factory=dict)
 
     @property
     def seeds(self) -> tuple[int, int]:
@@ -72,9 +78,12 @@ class Measured:
     def conditions(self) -> Conditions:
         """Of its numbers."""
         versions = self.facts.get("versions", {})
-        metrics = [f"{name} {versions.get(name)}" for name in ("inpainting", "torchmetrics")]
-        metrics.append(f"local crop {self.local_share} of the side")
-        return Conditions(self.facts["mask_hash"], int(self.facts["n"]), ", ".join(metrics))
+        packages = ["inpainting", "torchmetrics"]
+        if any(name in self.facts for name in OF_INCEPTION):
+            packages.append("torch-fidelity")
+        metrics = [f"{name} {versions.get(name) or 'of no known version'}" for name in packages]
+        metrics += [f"{key}={text}" for key, text in self.measured_by.items()]
+        return Conditions(self.facts["mask_hash"], int(self.facts["n"]), tuple(metrics))
 
     @property
     def metrics(self) -> list[str]:

@@ -9,10 +9,8 @@ import numpy as np
 
 from inpainting.errors import InputError
 from inpainting.reporting.measured import Conditions, Measured
+from inpainting.reporting.naming import differences
 from inpainting.reporting.settings import method_part
-
-SHOWN_KEYS = 4  # settings of one name are told apart by so many keys at most
-SHOWN = 20  # characters of a value; of a path the end tells
 
 
 @dataclass(eq=False)
@@ -120,23 +118,8 @@ def _settings(measured: Sequence[Measured]) -> list[list[Measured]]:
 
 def _tell_apart(rows: list[Row], setting_of: Callable[[Row], dict[str, str]]) -> None:
     """Add to the labels of rows that share one what their settings differ in."""
-    settings = [setting_of(row) for row in rows]
-    known = [setting for setting in settings if setting]
-    keys = sorted({key for setting in known for key in setting})
-    differ = [key for key in keys if len({setting.get(key) for setting in known}) > 1]
-    shown = {key: _short(key, differ) for key in differ[:SHOWN_KEYS]}
-    for row, setting in zip(rows, settings, strict=True):
-        if differ and setting:
-            parts = [f"{name}={setting.get(key, '')[-SHOWN:]}" for key, name in shown.items()]
-            more = ", …" if len(differ) > SHOWN_KEYS else ""
-            row.label += f" ({', '.join(parts)}{more})"
-
-
-def _short(key: str, others: list[str]) -> str:
-    """The last part of a dotted key, with the one before where others end alike."""
-    last = key.rpartition(".")[2]
-    alike = [other for other in others if other.rpartition(".")[2] == last]
-    return ".".join(key.split(".")[-2:]) if len(alike) > 1 else last
+    for row, text in zip(rows, differences([setting_of(row) for row in rows]), strict=True):
+        row.label += f" ({text})" if text else ""
 
 
 def _check_pictures(table: list[Row]) -> None:

@@ -9,6 +9,9 @@ from inpainting.settings import flat
 TRAINER = ("max_epochs", "max_time", "limit_train_batches", "overfit_batches", "precision")
 TRAINER += ("accumulate_grad_batches", "gradient_clip_val")
 NOT_OF_DATA = ("root", "cache", "num_workers", "eval_batch_size", "seed")
+# Where weights lie and whether they are fetched; the networks themselves have keys of their own.
+NOT_OF_METRICS = ("cache", "download", "lpips_weights", "inception_weights", "_partial_")
+NOT_OF_METRICS += ("_target_",)  # more metrics are another class; those they share are the same
 
 
 def setting_of(config: dict[str, Any]) -> dict[str, str]:
@@ -20,6 +23,12 @@ def setting_of(config: dict[str, Any]) -> dict[str, str]:
     parts |= {key: config.get(key) for key in ("init_from", "monitor")}
     parts["checkpoint"] = config.get("checkpoint", "best")  # what an evaluation took
     return {key: str(value) for key, value in flat(parts).items()}
+
+
+def metrics_of(config: dict[str, Any]) -> dict[str, str]:
+    """The keys that say how numbers were measured."""
+    parts = flat(config["metrics"]) if config.get("metrics") else {}
+    return {k: str(v) for k, v in parts.items() if k.rpartition(".")[2] not in NOT_OF_METRICS}
 
 
 def method_part(setting: dict[str, str]) -> dict[str, str]:
