@@ -66,7 +66,7 @@ def main() -> None:
         shlex.join(["python", "-m", "inpainting.report", *folders]),
     )
     server, address = listen(app, options.host, options.port)
-    runs = len({item.pictures for item in completions})
+    runs = len({item.folder for item in completions})
     print(f"{len(completions)} completions of {runs} runs are to be scored.")
     for folder, reason in left_out.items():
         print(f"Left out: {folder}: {reason}")

@@ -11,7 +11,9 @@ from pathlib import Path
 from inpainting.errors import InputError
 
 FOLDER = "scores"
-COLUMNS = ("time", "item", "kind", "row", "seed", "index", "local", "global")
+# An earlier version's files have no more than these.
+BEFORE = ("time", "item", "kind", "row", "seed", "index", "local", "global")
+COLUMNS = (*BEFORE, "folder", "picture")
 KINDS = ("completion", "target", "duplicate")
 LOWEST, HIGHEST = 1, 10
 
@@ -29,6 +31,8 @@ class Score:
         index: number of the test picture
         local_score: how good the hole and its border look, 1 to 10
         global_score: how good the whole picture looks, 1 to 10
+        folder: the run's, as seen from the folder that holds scores/
+        picture: short hash of what was shown; "" in files that an earlier version wrote
 
     Raises:
         InputError: an unknown kind, or a score outside 1 to 10
@@ -42,6 +46,8 @@ class Score:
     index: int
     local_score: int
     global_score: int
+    folder: str = "."
+    picture: str = ""
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -51,9 +57,9 @@ class Score:
                 raise InputError(f"{name}={score}: a score is from {LOWEST} to {HIGHEST}")
 
     @property
-    def shown(self) -> tuple[str, int, int]:
-        """What makes two lines scores of the same picture: row, seed and index."""
-        return self.row, self.seed, self.index
+    def shown(self) -> tuple[str, int, int, str]:
+        """What makes two lines scores of the same picture: row, seed, index and the picture."""
+        return self.row, self.seed, self.index, self.picture
 
 
 def score_path(sweep: Path, scorer: str) -> Path:
@@ -72,6 +78,7 @@ def score_path(sweep: Path, scorer: str) -> Path:
 def append_score(path: Path, score: Score) -> None:
     """Add a line, with the header before the first; whole as soon as it returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _widen(path)
     with open(path, "a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         if file.tell() == 0:
@@ -79,8 +86,18 @@ def append_score(path: Path, score: Score) -> None:
         one = score
         writer.writerow(
             [one.time, one.item, one.kind, one.row, one.seed, one.index]
-            + [one.local_score, one.global_score]
+            + [one.local_score, one.global_score, one.folder, one.picture]
         )
+
+
+def _widen(path: Path) -> None:
+    """Put today's header over the lines of an earlier version, which are shorter and stay so."""
+    before, now = (",".join(columns).encode() for columns in (BEFORE, COLUMNS))
+    content = path.read_bytes() if path.exists() else b""
+    if content.splitlines()[:1] == [before]:
+        whole = path.with_suffix(".new")
+        whole.write_bytes(now + content.removeprefix(before))
+        whole.replace(path)
 
 
 def read_scores(path: Path) -> list[Score]:
@@ -94,7 +111,7 @@ def read_scores(path: Path) -> list[Score]:
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
         header = next(reader, [])
-        if tuple(header) != COLUMNS:
+        if tuple(header) not in (COLUMNS, BEFORE):
             raise InputError(f"{path}, line 1: the columns are not {','.join(COLUMNS)}")
         return [_score(path, reader.line_num, line) for line in reader if line]
 
@@ -111,17 +128,16 @@ def latest(scores: list[Score]) -> list[Score]:
 
 def _score(path: Path, number: int, line: list[str]) -> Score:
     where = f"{path}, line {number}"
-    if len(line) != len(COLUMNS):
+    if len(line) not in (len(COLUMNS), len(BEFORE)):
         raise InputError(f"{where}: {len(line)} values where there are {len(COLUMNS)} columns")
-    time, item, kind, row, seed, index, local_score, global_score = line
+    time, item, kind, row, seed, index, local_score, global_score, *where_from = line
     numbers = {"item": item, "seed": seed, "index": index}
     numbers |= {"local": local_score, "global": global_score}
     for name, text in numbers.items():
         if not re.fullmatch(r"-?\d+", text):
             raise InputError(f"{where}: {name}={text!r} is not a whole number")
     try:
-        return Score(
-            time, int(item), kind, row, int(seed), int(index), int(local_score), int(global_score)
-        )
+        marks = int(local_score), int(global_score)
+        return Score(time, int(item), kind, row, int(seed), int(index), *marks, *where_from)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

@@ -87,5 +87,7 @@ class Progress:
         number = 1 + max((s.item for s in self._all()), default=-1)
         item, now = self.items[token], datetime.now().astimezone().isoformat(timespec="seconds")
         number = number if earlier is None else earlier.item
-        score = Score(now, number, *item.name, local_score, global_score)
+        what = item.kind, item.row, item.seed, item.index
+        marks = local_score, global_score
+        score = Score(now, number, *what, *marks, item.place, item.picture)
         append_score(self.paths[item.home], score)

@@ -1,6 +1,7 @@
 """Scoring by eye: the order, what is kept, the page in a real browser."""
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -18,6 +21,10 @@ from PIL import Image
 
 from inpainting.completions import find_completions
 from inpainting.errors import InputError
+from inpainting.reporting.build import report
+from inpainting.reporting.collect import collect
+from inpainting.reporting.human import Judged, Panel
+from inpainting.reporting.rows import tables_of_rows
 from inpainting.score import parse
 from inpainting.scores import read_scores
 from inpainting.scoring import Progress, order
@@ -25,19 +32,23 @@ from inpainting.scoring import Progress, order
 ROWS = ("mse_adv_10", "batch_256", "phases_253")
 
 
-def write_run(folder: Path, row: str | None, seed: int, count: int) -> None:
-    """A finished run: what its completions look like depends on the row, the targets do not."""
+def write_run(
+    folder: Path, row: str | None, seed: int, count: int, width: int = 0, mask_hash: str = "h"
+) -> None:
+    """A finished run: its completions depend on the row, seed and width, the targets do not."""
     pictures = folder / "pictures" / "test"
     pictures.mkdir(parents=True)
-    config = f"row: {row}\nname: a_name\nseed: {seed}\n"
+    config = f"row: {row or 'null'}\nname: a_name\nseed: {seed}\nmodel: {{width: {width}}}\n"
     (folder / "config.yaml").write_text(config)
-    (folder / "metrics.json").write_text('{"method": "m", "mask_hash": "h", "n": 1, "epochs": 1}')
-    (folder / "per_image.csv").write_text(f"file,index,psnr\na.png,0,{hash_of(row) + seed}\n")
+    facts = {"method": "m", "mask_hash": mask_hash, "n": 1, "epochs": 1}
+    (folder / "metrics.json").write_text(json.dumps(facts))
+    psnr = hash_of(row) + seed + width
+    (folder / "per_image.csv").write_text(f"file,index,psnr\na.png,0,{psnr}\n")
     for index in range(count):
         ramp = np.add.outer(np.arange(32), np.arange(32)) * (3 - index % 2)
         target = np.stack([ramp, np.full((32, 32), 20 * index), ramp.T[::-1]], 2).astype(np.uint8)
         completion = target.copy()
-        completion[8:18, 10:20] = 40 + 30 * (hash_of(row) % 5) + seed
+        completion[8:18, 10:20] = 40 + 30 * (hash_of(row) % 5) + seed + width
         alpha = np.full((32, 32, 1), 255, np.uint8)
         alpha[8:18, 10:20] = 0
         masked = np.concatenate([np.where(alpha, target, 0), alpha], 2)
@@ -273,9 +284,128 @@ def test_bad_input_is_one_sentence(failure: Callable[..., str], sweep: Path) -> 
     assert "port=70000" in failure("score", table, "port=70000")
     assert "targets=2" in failure("score", table, "targets=2")
     assert "scorer='a/b'" in failure("score", table, "scorer=a/b")
-    write_run(sweep / "other", ROWS[0], 0, 4)
-    (sweep / "other" / "per_image.csv").write_text("file,index,psnr\na.png,0,1\n")
-    assert f"both row {ROWS[0]}, seed 0" in failure("score", table)
+
+
+def score_all(folders: list[Path], points: Callable[[Path], int], who: str = "anna") -> None:
+    """One person's way through all completions, with the points of a run's folder."""
+    completions, _ = find_completions([str(folder) for folder in folders])
+    progress = Progress(who, order(completions, who, 0, 0))
+    for token, item in progress.items.items():
+        if token not in progress.given():
+            progress.record(token, points(item.folder), points(item.folder))
+    assert len(progress.given()) == len(progress.items)
+
+
+def judged(*folders: Path) -> tuple[dict[Path, Judged | None], list[str]]:
+    """What the report of these folders knows of each run, and what it says of scores."""
+    measured, _ = collect([str(folder) for folder in folders])
+    rows = [row for table in tables_of_rows(measured).values() for row in table]
+    panel = Panel([*folders, *(run.folder for run in measured)])
+    return {row.runs[0].folder: panel.of(row) for row in rows}, panel.notes()
+
+
+def write_widths(folder: Path) -> list[Path]:
+    """A sweep of two runs that share name and seed."""
+    runs = [folder / "0", folder / "1"]
+    for run, width in zip(runs, (8, 16), strict=True):
+        write_run(run, None, 0, 4, width)
+    return runs
+
+
+def test_runs_of_one_name_and_seed_are_scored_together_and_each_for_itself(tmp_path: Path) -> None:
+    narrow, wide = write_widths(tmp_path / "widths")
+    # One method under another mask, in a folder of its own.
+    write_run(tmp_path / "half", None, 0, 4, 24, mask_hash="half")
+    points = {narrow: 3, wide: 8, tmp_path / "half": 5}
+    folders = [tmp_path / "widths", tmp_path / "half"]
+    score_all(folders, points.__getitem__)
+    score_all(folders, lambda run: points[run] - 1, "bert")
+    lines = read_scores(tmp_path / "widths/scores/anna.csv")
+    assert Counter((one.row, one.seed, one.folder) for one in lines) == {
+        ("a_name", 0, "0"): 4,
+        ("a_name", 0, "1"): 4,
+    }
+    assert [one.folder for one in read_scores(tmp_path / "half/scores/anna.csv")] == ["."] * 4
+    found, notes = judged(*folders)
+    assert not notes and found.keys() == points.keys()
+    for run, one in found.items():
+        assert (one.local_score, one.number, one.scorers) == (points[run] - 0.5, 8, 2)
+
+
+def test_a_run_and_its_own_evaluation_are_scored_together(tmp_path: Path) -> None:
+    run, other = tmp_path / "run", tmp_path / "evaluate"
+    write_run(run, "base", 0, 4, 8)
+    write_run(other, "base", 0, 4, 9, mask_hash="other")
+    config = "row: null\nname: evaluate\nseed: 0\ncheckpoint: last\n"
+    (other / "config.yaml").write_text(config)
+    facts = {"method": "m", "mask_hash": "other", "n": 1, "run": str(run)}
+    (other / "metrics.json").write_text(json.dumps(facts))
+    score_all([run, other], {run: 2, other: 7}.__getitem__)
+    found, _ = judged(run, other)
+    assert {run: one.local_score for run, one in found.items()} == {run: 2, other: 7}
+
+
+def test_the_same_picture_is_scored_once_and_counts_wherever_it_lies(tmp_path: Path) -> None:
+    later, first = tmp_path / "a-later", tmp_path / "b-first"
+    write_run(first, "base", 0, 4, 8)
+    score_all([tmp_path], lambda run: 6)
+    # As where every job of a sweep tests the same classical fill.
+    shutil.copytree(first, later)
+    (later / "per_image.csv").write_text("file,index,psnr\na.png,0,1\n")
+    completions, left_out = find_completions([str(tmp_path)])
+    assert len(completions) == 4 and f"the same pictures as in {later}" in left_out[first]
+    score_all([tmp_path], lambda run: 1)  # nothing is left to be scored
+    found, notes = judged(tmp_path)
+    assert not notes and len(found) == 2
+    assert [(one.local_score, one.number) for one in found.values()] == [(6, 4)] * 2
+
+
+def test_scores_of_pictures_that_are_gone_do_not_count_for_what_came_after(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    for seed in range(2):
+        write_run(sweep / f"base-seed{seed}", "base", seed, 4, 8)
+    score_all([sweep], lambda run: 9)
+    score_all([sweep], lambda run: 9, "bert")
+    shutil.rmtree(sweep / "base-seed0")
+    write_run(sweep / "base-seed0", "base", 0, 4, 80)
+    found, notes = judged(sweep)
+    assert found[sweep / "base-seed0"] is None
+    assert found[sweep / "base-seed1"].number == 8
+    assert notes == [
+        "Left out are scores of pictures that are no longer there, as their run was deleted or "
+        "made anew: 4 of anna, 4 of bert."
+    ]
+    report([str(sweep)], tmp_path / "out", metrics=["psnr"])
+    for name in ("table.md", "report.html"):
+        assert notes[0] in (tmp_path / "out" / name).read_text()
+    # They are asked for again, and a folder may have another name.
+    score_all([sweep], lambda run: 2)
+    (sweep / "base-seed0").rename(sweep / "renamed")
+    found, notes = judged(sweep)
+    assert (found[sweep / "renamed"].local_score, found[sweep / "renamed"].number) == (2, 4)
+    assert "made anew: 4 of anna, 4 of bert." in notes[0]
+
+
+def test_another_hole_makes_another_picture_of_the_same_completion(tmp_path: Path) -> None:
+    write_run(tmp_path, "base", 0, 1)
+    before = find_completions([str(tmp_path)])[0][0].picture
+    masked = tmp_path / "pictures" / "test" / "00000_masked.png"
+    Image.open(masked).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(masked)
+    assert find_completions([str(tmp_path)])[0][0].picture != before
+
+
+def test_scores_of_an_earlier_version_count_by_row_and_seed_and_are_named(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", "base", 0, 4)
+    (tmp_path / "scores").mkdir()
+    header = "time,item,kind,row,seed,index,local,global\n"
+    lines = "then,0,completion,base,0,0,3,3\nthen,1,completion,base,0,1,5,5\n"
+    (tmp_path / "scores" / "anna.csv").write_text(header + lines)
+    found, notes = judged(tmp_path)
+    one = found[tmp_path / "run"]
+    assert (one.local_score, one.number) == (4, 2) and "unchecked: 2 of anna." in notes[0]
+    score_all([tmp_path], lambda run: 9)  # a new score takes an old one's place
+    one = judged(tmp_path)[0][tmp_path / "run"]
+    assert (one.local_score, one.number) == (9, 4)
 
 
 def test_options_and_folders_are_told_apart() -> None:
@@ -297,11 +427,11 @@ def test_a_scorers_name_stays_in_the_folder(sweep: Path) -> None:
         Progress("../anna", completions)
 
 
-@pytest.fixture
-def served(sweep: Path) -> Iterator[tuple[subprocess.Popen, str]]:
-    """The real server on a free port, and its address."""
+@contextmanager
+def serve(*words: str) -> Iterator[tuple[subprocess.Popen, str, list[str]]]:
+    """The real server on a free port, its address, and what it said."""
     pytest.importorskip("flask", reason="the page needs Flask")
-    command = [sys.executable, "-m", "inpainting.score", str(sweep), "port=0"]
+    command = [sys.executable, "-m", "inpainting.score", *words, "port=0"]
     # A process group of its own, where Ctrl-C is not ignored.
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -313,10 +443,17 @@ def served(sweep: Path) -> Iterator[tuple[subprocess.Popen, str]]:
                 break
         else:
             pytest.fail(server.stderr.read())
+        yield server, found.group(1), lines
+        server.kill()
+
+
+@pytest.fixture
+def served(sweep: Path) -> Iterator[tuple[subprocess.Popen, str]]:
+    """The server of the sweep, and its address."""
+    with serve(str(sweep)) as (server, address, lines):
         assert "12 completions of 3 runs" in lines[0]
         assert re.search("Left out: .*gap-seed0", lines[1])
-        yield server, found.group(1)
-        server.kill()
+        yield server, address
 
 
 def test_server_listens_on_loopback_only_and_ctrl_c_ends_it(served, sweep: Path) -> None:
@@ -430,3 +567,32 @@ def test_scoring_in_a_real_browser(browser, served, sweep: Path, tmp_path: Path)
     press("1", "1")
     wait_for(lambda: "not saved" in find("id", "message").text)
     assert len(given()) == 17
+
+
+def test_two_runs_of_one_name_from_the_browser_to_the_report(browser, tmp_path: Path) -> None:
+    runs = write_widths(tmp_path / "widths")
+    files = {
+        path.read_bytes(): run
+        for run in runs
+        for path in run.glob("pictures/test/*_completion.png")
+    }
+    find, fetched = browser.find_element, Counter()
+    with serve(str(tmp_path / "widths"), "scorer=anna", "targets=0", "duplicates=0") as (_, url, _):
+        browser.get(url)
+        for number in range(1, 9):
+            wait_for(lambda number=number: find("id", "progress").text == f"{number} of 8")
+            with urlopen(find("id", "shown").get_attribute("src")) as answer:
+                run = files[answer.read()]
+            fetched[run] += 1
+            for key in {runs[0]: "24", runs[1]: "79"}[run]:
+                find("css selector", "body").send_keys(key)
+        wait_for(lambda: find("id", "thanks").is_displayed())
+    assert fetched == dict.fromkeys(runs, 4)
+    report([str(tmp_path / "widths")], tmp_path / "out", metrics=["psnr"])
+    with open(tmp_path / "out" / "table.csv", newline="") as file:
+        lines = {line["row"]: line for line in csv.DictReader(file)}
+    names = ("human_local", "human_global", "human_scores")
+    assert {row: [float(line[name]) for name in names] for row, line in lines.items()} == {
+        "a_name (width=8)": [2, 4, 4],
+        "a_name (width=16)": [7, 9, 4],
+    }

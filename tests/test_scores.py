@@ -1,5 +1,6 @@
 """Scores by eye: what is appended comes back, and what is not a score is named by its line."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from inpainting.scores import (
     score_path,
 )
 
-ONE = Score("2026-01-31T12:00:00", 0, "completion", "mse_adv, 10:1", 0, 7, 3, 6)
+ONE = Score("2026-01-31T12:00:00", 0, "completion", "mse_adv, 10:1", 0, 7, 3, 6, "a, b-seed0", "1f")
+OLD = "time,item,kind,row,seed,index,local,global\r\nthen,0,completion,base,0,7,3,6\r\n"
 
 
 def test_scores_come_back_as_they_were_given(tmp_path: Path) -> None:
@@ -31,6 +33,25 @@ def test_scores_come_back_as_they_were_given(tmp_path: Path) -> None:
 def test_a_correction_counts_and_a_duplicate_stands_beside_it() -> None:
     again, twin = replace(ONE, item=5, local_score=9), replace(ONE, item=6, kind="duplicate")
     assert latest([ONE, twin, again]) == [again, twin]
+    # What another run drew is another picture, whatever the run is called.
+    other = replace(ONE, item=7, folder="b-seed0", picture="2e")
+    assert latest([ONE, other]) == [ONE, other]
+
+
+def test_a_file_of_an_earlier_version_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = score_path(tmp_path, "ann")
+    path.parent.mkdir()
+    path.write_bytes(OLD.encode())
+    old = Score("then", 0, "completion", "base", 0, 7, 3, 6, picture="")
+    assert read_scores(path) == [old]
+    for given in ([old, ONE], [old, ONE, ONE]):
+        append_score(path, ONE)
+        assert read_scores(path) == given
+    assert path.read_text().count("time,") == 1 and [one.name for one in path.parent.iterdir()] == [
+        "ann.csv"
+    ]
+    with open(path, newline="") as file:
+        assert [line["picture"] for line in csv.DictReader(file)] == [None, "1f", "1f"]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +60,7 @@ def test_a_correction_counts_and_a_duplicate_stands_beside_it() -> None:
         ("now,0,completion,base,0,0,0,5", "local=0: a score is from 1 to 10"),
         ("now,0,completion,base,0,0,5,high", "global='high' is not a whole number"),
         ("now,0,guess,base,0,0,5,5", "kind='guess' is none of completion, target, duplicate"),
-        ("now,0,completion,base,0", "5 values where there are 8 columns"),
+        ("now,0,completion,base,0", "5 values where there are 10 columns"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: str, sentence: str) -> None:

@@ -95,9 +95,9 @@ def folder_note(rows: Sequence[Row]) -> str:
 
 
 def human_notes(panel: Panel) -> list[str]:
-    """How people scored and agreed."""
+    """How people scored and agreed, and which of their scores are left out."""
     if not panel:
-        return []
+        return panel.notes()
     rho, apart, common = panel.agreement()
     text = (
         "Human columns: scores from 1 to 10, mean over pictures, then over scorers; average is of "
@@ -107,7 +107,7 @@ def human_notes(panel: Panel) -> list[str]:
     if common:
         text += f" On all {common} pictures that two scored, they are {apart:.2f} points apart"
         text += "." if np.isnan(rho) else f" and agree with a coefficient of {rho:.2f}."
-    return [text]
+    return [text, *panel.notes()]
 
 
 def missing_note(rows: Sequence[Row], missing: Sequence[Missing]) -> str:

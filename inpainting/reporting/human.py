@@ -1,14 +1,16 @@
 """What people scored: means for each row, agreement between scorers, each scorer's checks."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
+from inpainting.completions import pictures_of
 from inpainting.reporting.correlation import spearman
+from inpainting.reporting.measured import Measured
 from inpainting.reporting.rows import Row
 from inpainting.scores import Score, latest, read_all_scores
 
@@ -64,10 +66,11 @@ class Checked:
 
 
 class Panel:
-    """All scores that were given to some runs.
+    """All scores that were given to some runs and whose pictures are still there.
 
     Args:
-        homes: folders whose scores/ may hold some; they are scores of the runs in or below them
+        homes: folders whose scores/ may hold some, and the runs' own; they are scores of the runs
+            in or below them
 
     Raises:
         InputError: a file of scores cannot be read.
@@ -76,24 +79,29 @@ class Panel:
     def __init__(self, homes: Iterable[Path]):
         self.homes = sorted(set(homes))
         self.scores: dict[str, list[tuple[Path, Score]]] = defaultdict(list)
+        self.gone: Counter[str] = Counter()  # scorer to scores of pictures that are no longer there
+        self._pictures: dict[Path, set[tuple[int, str]]] = {}
         for home in self.homes:
             for scorer, scores in read_all_scores(home).items():
-                self.scores[scorer] += [(home, score) for score in latest(scores)]
+                for score in latest(scores):
+                    if self._is_there(home, score):
+                        self.scores[scorer].append((home, score))
+                    else:
+                        self.gone[scorer] += 1
 
     def __bool__(self) -> bool:
         return any(self.scores.values())
 
     def of(self, row: Row) -> Judged | None:
         """Scores of a row's completions; None where there are none."""
-        jobs = {
-            (home, run.row, run.seed or 0)  # a method without training has none
-            for run in row.runs
-            for home in self.homes
-            if home in (run.folder, *run.folder.parents)
-        }
         given: dict[str, dict[tuple, Pair]] = {}
-        for scorer, scores in self._completions().items():
-            own = {key: value for key, value in scores.items() if (key[0], key[1], key[2]) in jobs}
+        for scorer, scores in self.scores.items():
+            own = {
+                (str(run.folder), score.index): (score.local_score, score.global_score)
+                for run in row.runs
+                for home, score in scores
+                if score.kind == "completion" and self._is_of(run, home, score)
+            }
             if own:
                 given[scorer] = own
         if not given:
@@ -101,6 +109,25 @@ class Panel:
         means = np.mean([_mean(scores.values()) for scores in given.values()], axis=0)
         number = sum(len(scores) for scores in given.values())
         return Judged(float(means[0]), float(means[1]), number, len(given), *_agreement(given))
+
+    def notes(self) -> list[str]:
+        """Which scores are left out, or could not be checked; none where all is well."""
+        unchecked = {
+            name: sum(not score.picture for _, score in scores)
+            for name, scores in self.scores.items()
+        }
+        found = []
+        if self.gone:
+            found.append(
+                "Left out are scores of pictures that are no longer there, as their run was "
+                f"deleted or made anew: {_counts(self.gone)}."
+            )
+        if any(unchecked.values()):
+            found.append(
+                "Scores that an earlier version wrote do not tell their picture and are taken by "
+                f"setting and seed, unchecked: {_counts(unchecked)}."
+            )
+        return found
 
     def agreement(self) -> tuple[float, float, int]:
         """Over all rows: Spearman's coefficient, points apart, and pictures scored by two."""
@@ -116,12 +143,34 @@ class Panel:
         """Scorer to picture to scores."""
         return {
             scorer: {
-                (sweep, *score.shown): (score.local_score, score.global_score)
-                for sweep, score in scores
+                score.shown: (score.local_score, score.global_score)
+                for _, score in scores
                 if score.kind == "completion"
             }
             for scorer, scores in self.scores.items()
         }
+
+    def _is_there(self, home: Path, score: Score) -> bool:
+        """Whether its picture still lies where it was scored, or in another of the runs."""
+        places = (home / score.folder, *self.homes)
+        return not score.picture or any(self._shows(place, score) for place in places)
+
+    def _is_of(self, run: Measured, home: Path, score: Score) -> bool:
+        if (score.row, score.seed) != (run.row, run.seed or 0):  # without training there is none
+            return False
+        if not score.picture:
+            return home in (run.folder, *run.folder.parents)
+        # By the picture, as the same measurement may lie in several folders of a sweep.
+        return self._shows(run.folder, score)
+
+    def _shows(self, folder: Path, score: Score) -> bool:
+        if folder not in self._pictures:
+            self._pictures[folder] = pictures_of(folder)
+        return (score.index, score.picture) in self._pictures[folder]
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} of {name}" for name, number in numbers.items() if number)
 
 
 def _mean(pairs: Iterable[Pair]) -> Pair:
