@@ -1,5 +1,6 @@
 """Command lines that start from a run: its own overrides, followed by those typed now."""
 
+import re
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -11,6 +12,8 @@ from inpainting.runs import Run, claimed, read_checkpoint
 # What an evaluation elsewhere must not inherit from the run: how it was trained and where it wrote.
 TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "name", "against")
 TRAINING_KEYS += ("resume", "init_from", "run", "compile")
+
+WANDB_FOLDER = re.compile(r"(?:offline-)?run-(?P<stamp>\d{8}_\d{6})-(?P<id>.+)")
 
 
 def quoted(key: str, value: object) -> str:
@@ -44,14 +47,45 @@ def resume_arguments(arguments: list[str]) -> list[str]:
     if is_first_process():
         with claimed(run.folder, resume=True):
             pass
-    kept = [text for text in run.overrides if not text.startswith("resume=")]
-    wandb = sorted((run.folder / "wandb").glob("*run-*-*"))
-    if wandb and not any(text.startswith("logger") for text in arguments):
-        kept.append(f"logger.wandb.id={wandb[-1].name.rsplit('-', 1)[1]}")  # the same run goes on
+    # What is typed again counts once: a second + would be refused.
+    kept = [t for t in run.overrides if not t.startswith("resume=") and t not in arguments]
+    if _other_logger(run, arguments) is not None:  # it need not know the settings of the first
+        kept = [text for text in kept if not key_of(text).startswith("logger.")]
+    kept += _same_wandb_run(run, arguments)
     # Hydra must not write into the run before it is known that the training can go on.
     here = [quoted("hydra.run.dir", folder), "hydra.output_subdir=null"]
     # Of a sweep's run, this one alone goes on.
-    return [*kept, *arguments, *here, "hydra.mode=RUN"]
+    return [*_options_first(kept, arguments), *here, "hydra.mode=RUN"]
+
+
+def _other_logger(run: Run, arguments: list[str]) -> str | None:
+    """The logger=CHOICE typed now, where it is not the run's own."""
+    before, now = (
+        [text.partition("=")[2].strip("\"'") for text in texts if key_of(text) == "logger"]
+        for texts in ([f"logger={run.choice('logger')}", *run.overrides], arguments)
+    )
+    return now[-1] if now and now[-1] != before[-1] else None
+
+
+def _same_wandb_run(run: Run, arguments: list[str]) -> list[str]:
+    """The override by which a resumed run goes on in wandb, too, where it still logs there."""
+    matches = [WANDB_FOLDER.fullmatch(path.name) for path in (run.folder / "wandb").glob("*run-*")]
+    found = [match for match in matches if match]
+    other = _other_logger(run, arguments)
+    if other is None:
+        logs = "wandb" in (run.config.logger or {})
+    else:
+        path = Path(CONF) / "logger" / f"{other}.yaml"
+        logs = path.is_file() and "wandb" in OmegaConf.load(path)
+    if not (found and logs) or _given(arguments, "logger.wandb.id"):
+        return []
+    return [quoted("logger.wandb.id", max(found, key=lambda match: match["stamp"])["id"])]
+
+
+def _options_first(kept: list[str], arguments: list[str]) -> list[str]:
+    """Options such as -m, and their values, before all overrides: Hydra's parser wants it so."""
+    options = [t for t in arguments if t.startswith("-") or ("=" not in t and t[:1] != "~")]
+    return [*options, *kept, *(text for text in arguments if text not in options)]
 
 
 def check_free(arguments: list[str]) -> None:
@@ -66,7 +100,7 @@ def check_free(arguments: list[str]) -> None:
             pass
 
 
-def _key(override: str) -> str:
+def key_of(override: str) -> str:
     """What an override changes: data, data.root, logger@loggers.second."""
     return override.lstrip("+~").split("=")[0]
 
@@ -77,7 +111,7 @@ def _kept(run: Run, arguments: list[str]) -> list[str]:
     Where another data set or kind of hole is typed now, the settings of the run's own are left
     out: the other one need not know them. Of a data set, those that all of them have are kept.
     """
-    kept = [t for t in run.overrides if _key(t).split(".")[0].split("@")[0] not in TRAINING_KEYS]
+    kept = [t for t in run.overrides if key_of(t).split(".")[0].split("@")[0] not in TRAINING_KEYS]
     common = {"data": list(OmegaConf.load(Path(CONF) / "data" / "base.yaml")), "mask": []}
     for group, keys in common.items():
         if _given(arguments, group) in (None, run.choice(group)):
@@ -86,8 +120,8 @@ def _kept(run: Run, arguments: list[str]) -> list[str]:
         kept = [
             text
             for text in kept
-            if not _key(text).startswith(f"{group}.")
-            or ".".join(_key(text).split(".")[:2]) in allowed
+            if not key_of(text).startswith(f"{group}.")
+            or ".".join(key_of(text).split(".")[:2]) in allowed
         ]
     return kept
 
@@ -110,6 +144,4 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
     if _given(arguments, "trainer") is None:
         # What the run's experiment may have set for training on another machine.
         kept += ["trainer=auto", "trainer.precision=32-true"]
-    # Options such as -m, and their values, stay before all overrides: Hydra's parser wants it so.
-    options = [text for text in arguments if "=" not in text and not text.startswith("~")]
-    return [*options, *kept, *(text for text in arguments if text not in options)]
+    return _options_first(kept, arguments)

@@ -1,10 +1,11 @@
 """Checkpoints of a run: the best weights, and the state at the end of the last whole epoch."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
 
 from inpainting.errors import InputError
 
@@ -58,3 +59,30 @@ class LastCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after validation and all other callbacks."""
         trainer.save_checkpoint(self.path)
+
+
+class Clock(Callback):
+    """Seconds that a run took, over all its parts: its state stands in `last.ckpt`.
+
+    What a killed part did after its last checkpoint is repeated by the next, and counts once.
+    """
+
+    def __init__(self) -> None:
+        self._began: dict[str, float] = {}
+        self._earlier: dict[str, float] = {}
+
+    def start(self, name: str) -> None:
+        """Count this part's seconds from now on, under a name."""
+        self._began[name] = time.perf_counter()
+
+    def seconds(self, name: str) -> float:
+        """Seconds so far of the earlier parts and this one."""
+        return self._earlier.get(name, 0.0) + time.perf_counter() - self._began[name]
+
+    def state_dict(self) -> dict[str, float]:
+        """All seconds so far."""
+        return {name: self.seconds(name) for name in self._began}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Go on from what the earlier parts took."""
+        self._earlier = dict(state_dict)

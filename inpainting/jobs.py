@@ -18,9 +18,9 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from inpainting.arguments import quoted
+from inpainting.arguments import key_of, quoted
 from inpainting.runs import SWEEP_JOB, claimed
-from inpainting.settings import check_same
+from inpainting.settings import check_same, is_display
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,10 @@ def run_job(config: DictConfig, folder: Path) -> float | None:
     check_same(config, folder)
     if status(folder) == "finished":
         log.info(f"{folder} is finished already")
-    elif status(folder) == "failed" and not config.retry_failed:
+    elif _failed_in_training(folder) and not config.retry_failed:
         log.info(f"{folder} failed before, retry_failed=true runs it again: {sentence(folder)}")
     else:
-        with claimed(folder, resume=True):
+        with claimed(folder, resume=True, in_sweep=True):
             command = _command(folder)
             (folder / "failed.txt").unlink(missing_ok=True)
         note_end(folder, run_to_end(command))
@@ -66,14 +66,26 @@ def sentence(folder: Path) -> str:
     return note.read_text().strip() if note.is_file() else ""
 
 
+def _failed_in_training(folder: Path) -> bool:
+    """Whether a job failed after its training began.
+
+    One that was refused before lost nothing, and what is typed or on the disk now may be right.
+    """
+    return status(folder) == "failed" and (folder / "config.yaml").is_file()
+
+
 def _command(folder: Path) -> list[str]:
     """The command line of the job alone: its start, or its resume."""
-    start = [sys.executable, "-m", "inpainting.train", "hydra.mode=RUN"]
     hydra = HydraConfig.get()
+    start = [sys.executable, "-m", "inpainting.train"]
     # Of what is Hydra's own, a job alone needs no more than where else its configurations are.
+    sources = hydra.runtime.config_sources
+    start += [f"--config-dir={one.path}" for one in sources if one.provider == "command-line"]
     start += [text for text in hydra.overrides.hydra if text.startswith("hydra.searchpath=")]
+    start.append("hydra.mode=RUN")
     if (folder / "config.yaml").is_file() and (folder / "checkpoints" / "last.ckpt").is_file():
-        return [*start, quoted("resume", folder)]
+        shown = [t for t in hydra.overrides.task if is_display(key_of(t).split("@")[0])]
+        return [*start, *shown, quoted("resume", folder)]
     (folder / "config.yaml").unlink(missing_ok=True)  # it was stopped before its first checkpoint
     here = [quoted("hydra.run.dir", folder), "hydra.output_subdir=.hydra"]
     return [*start, *hydra.overrides.task, *here]

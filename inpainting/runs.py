@@ -126,8 +126,13 @@ def checkpoint_path(text: str, key: str) -> Path:
 
 
 @contextmanager
-def claimed(folder: Path, resume: bool) -> Iterator[None]:
+def claimed(folder: Path, resume: bool, in_sweep: bool = False) -> Iterator[None]:
     """Hold the folder for this process alone.
+
+    Args:
+        folder: of the run
+        resume: whether it may hold a run already
+        in_sweep: whether this process starts a sweep's jobs; in a job itself it is known
 
     Raises:
         InputError: another run uses it, or it holds a run that is not to be resumed.
@@ -139,8 +144,10 @@ def claimed(folder: Path, resume: bool) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
+        in_sweep = in_sweep or SWEEP_JOB in os.environ
+        other = "name=OTHER" if in_sweep else "another hydra.run.dir=FOLDER"
         raise InputError(
-            f"another run is writing to {folder}: wait for it, or type another hydra.run.dir=FOLDER"
+            f"another run is writing to {folder}: wait for it, or type {other}"
         ) from None
     with lock:
         if not resume and (folder / "config.yaml").exists():

@@ -49,11 +49,12 @@ def settings(config: DictConfig) -> dict[str, Any]:
         for place, name in places.items():
             if isinstance(value, str) and f"{value}/".startswith(f"{place}/"):
                 values[key] = name + value.removeprefix(place)
-    return {
-        key: value
-        for key, value in values.items()
-        if not any(key == one or key.startswith(f"{one}.") for one in DISPLAY)
-    }
+    return {key: value for key, value in values.items() if not is_display(key)}
+
+
+def is_display(key: str) -> bool:
+    """Whether a key changes neither a training nor its numbers."""
+    return any(key == one or key.startswith(f"{one}.") for one in DISPLAY)
 
 
 def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -16,8 +16,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from inpainting.arguments import quoted
 from inpainting.errors import InputError, one_sentence
 from inpainting.jobs import status
 from inpainting.settings import check_same, differing, settings
@@ -46,6 +47,7 @@ class Sweep(Callback):
                 )
             jobs = planned(config)
             check(jobs)
+            keep_together(config, jobs)
         self.folders = [job.folder for job in jobs] or None
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
@@ -73,6 +75,7 @@ class Job:
     """A job that a sweep is going to run, with what its numbers follow from."""
 
     folder: Path
+    sweep: Path
     row: str
     compared_with: str | None
     settings: dict[str, Any]
@@ -89,25 +92,49 @@ def planned(config: DictConfig) -> list[Job]:
         [*parameters, *config.hydra.overrides.task]
     )
     (jobs,) = BasicSweeper.split_arguments(overrides, None)
-    return [
-        _job(loader.load_sweep_config(config, overrides), number)
-        for number, overrides in enumerate(jobs)
-    ]
+    configs = [loader.load_sweep_config(config, typed) for typed in jobs]
+    together = _together([Path(one.hydra.sweep.dir) for one in configs])
+    return [_job(one, number, together) for number, one in enumerate(configs)]
 
 
-def _job(config: DictConfig, number: int) -> Job:
-    with _running(config, number) as folder:
-        job = Job(folder, config.row or config.name, config.compared_with, settings(config))
+def _together(folders: list[Path]) -> Path:
+    """One folder for a sweep whose jobs, having other names each, would lie in several."""
+    distinct = list(dict.fromkeys(folders))
+    if len(distinct) == 1:
+        return distinct[0]
+    return distinct[0].with_name("-".join(folder.name for folder in distinct))
+
+
+def keep_together(config: DictConfig, jobs: list[Job]) -> None:
+    """Hold all jobs to one folder: by itself Hydra names it anew for each."""
+    folder = jobs[0].sweep if jobs else config.hydra.sweep.dir
+    with read_write(config), open_dict(config):
+        config.hydra.sweep.dir = str(folder)
+        config.hydra.overrides.hydra.append(quoted("hydra.sweep.dir", folder))
+
+
+def _job(config: DictConfig, number: int, together: Path) -> Job:
+    with _running(config, number, together) as folder:
+        row = config.row or config.name
+        job = Job(folder, together, row, config.compared_with, settings(config))
         check_same(config, folder)
     return job
 
 
 @contextmanager
-def _running(config: DictConfig, number: int) -> Iterator[Path]:
+def _running(config: DictConfig, number: int, together: Path) -> Iterator[Path]:
     """What `hydra:` means is what it is going to mean while this job runs."""
+    subdir = str(OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"])
+    if "${row}" in subdir and config.row is None:
+        experiment = config.hydra.runtime.choices.experiment
+        raise InputError(
+            f"experiment={experiment} is no row of this table, so its folder has no name: type "
+            f"row=NAME with it, or -m experiment={experiment} without sweep=…"
+        )
     with read_write(config), open_dict(config):
         config.hydra.job.num = number
-        folder = Path(config.hydra.sweep.dir, config.hydra.sweep.subdir)
+        config.hydra.sweep.dir = str(together)
+        folder = together / config.hydra.sweep.subdir
         config.hydra.runtime.output_dir = str(folder.absolute())
     before = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(config)

@@ -3,7 +3,6 @@
 import logging
 import signal
 import sys
-import time
 from pathlib import Path
 
 from lightning import Trainer, seed_everything
@@ -12,6 +11,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException, SI
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import assembly
+from inpainting.checkpoints import Clock
 from inpainting.comparison import check_against, test_against
 from inpainting.dashboard import finished, log_test
 from inpainting.errors import InputError
@@ -34,7 +34,8 @@ def train(config: DictConfig, folder: Path) -> float | None:
 
 
 def _train(config: DictConfig, folder: Path) -> float | None:
-    began = time.perf_counter()
+    clock = Clock()
+    clock.start("wall")
     assembly.check_complete(config)
     seed_everything(config.seed, workers=True, verbose=False)
     data = assembly.build(config.data)
@@ -46,13 +47,13 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     facts, best = {"seed": config.seed}, None
     if method.trained:
         check_training(config, method, data)
-        facts |= fit(trainer, method, data, config, folder)
+        facts |= fit(trainer, method, data, config, folder, clock)
         best = load_best(trainer, method)
         facts |= {"monitor": OmegaConf.select(config, "monitor.metric"), "best": best}
     else:
         log_config(trainer, config)
     tested = assembly.test(trainer, method, data, config.name)
-    tested.result.facts |= facts | {"wall_seconds": round(time.perf_counter() - began, 1)}
+    tested.result.facts |= facts | {"wall_seconds": round(clock.seconds("wall"), 1)}
     results = test_against(trainer, tested, data, config, folder)
     if trainer.is_global_zero:
         write_config(config, folder)
@@ -101,7 +102,12 @@ def load_best(trainer: Trainer, method: Inpainter) -> float | None:
 
 
 def fit(
-    trainer: Trainer, method: Inpainter, data: object, config: DictConfig, folder: Path
+    trainer: Trainer,
+    method: Inpainter,
+    data: object,
+    config: DictConfig,
+    folder: Path,
+    clock: Clock,
 ) -> dict[str, float]:
     """Fit, from the last whole epoch where the run is a resumed one; returns times."""
     last = None
@@ -118,14 +124,15 @@ def fit(
         # resumed one its folder as it was.
         start = LambdaCallback(on_train_start=lambda *_: write_config(config, folder))
         trainer.callbacks.insert(0, start)
-    began = time.perf_counter()
+    trainer.callbacks.append(clock)
+    clock.start("train")
     try:
         trainer.fit(method, data, ckpt_path=last, weights_only=True)
     except MisconfigurationException as error:  # it lacks a loader, or a share of one is no batch
         raise InputError(f"trainer: {error}") from error
     except SIGTERMException:  # by itself it would end in status 0
         sys.exit(128 + signal.SIGTERM)
-    seconds = time.perf_counter() - began
+    seconds = clock.seconds("train")
     pictures = trainer.fit_loop.epoch_loop.total_batch_idx + 1
     pictures *= data.batch_size * trainer.world_size
     return {

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import wandb
 from conftest import NARROW, SMALL, small
+from omegaconf import OmegaConf
 
+from inpainting.arguments import resume_arguments
 from inpainting.data.base import InpaintingDataModule
 from inpainting.methods.base import Inpainter
+from inpainting.runs import Run
 
 
 def checkpoint(folder: Path) -> dict:
@@ -197,9 +202,62 @@ def test_a_run_that_was_moved_keeps_its_best(command, tmp_path: Path) -> None:
     assert Path(after[0]["best_model_path"]).parent == tmp_path / "there/checkpoints"
 
 
-def test_a_resume_goes_on_with_its_wandb_run(command, tmp_path: Path) -> None:
-    wandb = ["logger=wandb", "logger.wandb.offline=true"]
-    command("train", *SETTINGS, *wandb, "trainer.max_epochs=1", "hydra.run.dir=run")
-    command("train", "resume=run", "trainer.max_epochs=2")
+def test_a_resume_goes_on_with_its_wandb_run(
+    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["logger=wandb", "logger.wandb.offline=true"]
+    with monkeypatch.context() as patch:
+        patch.setenv("WANDB_RUN_ID", "abl-1")
+        command("train", *SETTINGS, *typed, "trainer.max_epochs=1", "hydra.run.dir=run")
+    wandb.teardown()  # it remembers the environment
+    command("train", "resume=run", "trainer.max_epochs=2", "logger.wandb.notes=longer")
     names = [path.name for path in (tmp_path / "run/wandb").glob("offline-run-*-*")]
-    assert len({name.rsplit("-", 1)[1] for name in names}) == 1
+    assert len(names) == 2 and all(name.endswith("-abl-1") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("typed", "same"),
+    [
+        ([], True),
+        (["logger.wandb.notes=x", "logger.wandb.offline=false"], True),
+        (["logger=wandb"], True),
+        (["logger=csv"], False),
+        (["logger=null"], False),
+        (["logger.wandb.id=other"], False),
+    ],
+)
+def test_a_resume_leaves_its_wandb_run_only_where_that_is_typed(
+    trained: Path, tmp_path: Path, typed: list[str], same: bool
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    for name in ("run-20260131_120000-old", "offline-run-20260201_120000-1e5", "latest-run"):
+        (run / "wandb" / name).mkdir(parents=True)
+    OmegaConf.update(config := OmegaConf.load(run / "config.yaml"), "logger.wandb.id", None)
+    OmegaConf.save(config, run / "config.yaml")
+    own = ["logger=wandb", "logger.wandb.project=mine"]
+    OmegaConf.save([*Run.open(run).overrides, *own], run / ".hydra/overrides.yaml")
+    arguments = resume_arguments([f"resume={run}", *typed])
+    assert ('logger.wandb.id="1e5"' in arguments) == same  # quoted, or Hydra reads a number
+    assert all(text in arguments for text in typed)
+    other = any(text in typed for text in ("logger=csv", "logger=null"))
+    assert ("logger.wandb.project=mine" in arguments) != other  # they do not have this key
+
+
+def test_a_resume_keeps_options_where_hydra_reads_them(trained: Path) -> None:
+    arguments = resume_arguments(["--config-dir", "my", f"resume={trained}", "seed=1"])
+    assert arguments[:2] == ["--config-dir", "my"]
+    assert arguments.index("model=glcic") < arguments.index("seed=1")
+
+
+def test_the_times_of_a_resumed_run_are_those_of_all_its_parts(command, tmp_path: Path) -> None:
+    command("train", *SETTINGS, "trainer.max_epochs=1", "hydra.run.dir=run")
+    state = checkpoint(tmp_path / "run")
+    first = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert 0 < state["callbacks"]["Clock"]["train"] <= first["train_seconds"] + 0.05
+    assert state["callbacks"]["Clock"]["train"] < state["callbacks"]["Clock"]["wall"]
+    state["callbacks"]["Clock"] = {"train": 1000.0, "wall": 2000.0}
+    torch.save(state, tmp_path / "run/checkpoints/last.ckpt")
+    command("train", "resume=run", "trainer.max_epochs=2")
+    both = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert 1000 < both["train_seconds"] < 2000 < both["wall_seconds"]
+    assert checkpoint(tmp_path / "run")["callbacks"]["Clock"]["train"] > 1000

@@ -12,17 +12,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import NARROW, PLUGINS, skip_without_plugin
+from conftest import NARROW, PLUGINS, SHORT, skip_without_plugin
+from filelock import FileLock
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from inpainting.errors import InputError
-from inpainting.jobs import note_end, run_to_end, sentence, status
+from inpainting.jobs import _command, note_end, run_job, run_to_end, sentence, status
 from inpainting.settings import differing
 from inpainting.sweep_table import show
-from inpainting.sweeps import Job, check, planned
+from inpainting.sweeps import Job, Sweep, check, planned
 
 # What each row of report 004's table changes, and what it is compared with.
 TABLE = {
@@ -134,6 +136,52 @@ def test_an_ordinary_multirun_numbers_its_folders(plan) -> None:
     ]
 
 
+def test_a_sweep_over_models_lies_in_one_folder_that_is_reported(plan) -> None:
+    models = "model=telea,mean_fill"
+    jobs = plan(models)
+    together = Path("outputs/sweeps/telea-mean_fill")
+    assert [job.folder for job in jobs] == [together / "0", together / "1"]
+    # Hydra composes each job from what the callback leaves of the sweep's configuration.
+    hydra = GlobalHydra.instance().hydra
+    config = hydra.compose_config("train", [models], RunMode.MULTIRUN)
+    Sweep().on_multirun_start(config)
+    assert Path(config.hydra.sweep.dir) == together  # of the table and the printed command
+    for model in ("telea", "mean_fill"):
+        job = hydra.config_loader.load_sweep_config(config, [f"model={model}"])
+        assert Path(job.hydra.sweep.dir) == together and job.name == model
+
+
+def test_a_table_wants_names_for_its_rows(plan) -> None:
+    report = ["sweep=glcic_table", "experiment=glcic/report", "data.root=PATH"]
+    with pytest.raises(InputError, match=r"glcic/report is no row.*row=NAME"):
+        plan(*report)
+    assert [job.folder.name for job in plan(*report, "row=mine")] == ["mine-seed0"]
+
+
+def test_an_interrupted_job_takes_what_is_typed_about_its_display(
+    plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = ["logger=csv", "callbacks.pictures.count=2", "++trainer.enable_progress_bar=false"]
+    config = GlobalHydra.instance().hydra.compose_config(
+        "train", ["model.width=8", *shown, "resume=null"], RunMode.RUN
+    )
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    HydraConfig.instance().set_config(config)
+    folder = tmp_path / "job"
+    (folder / "checkpoints").mkdir(parents=True)
+    for name in ("config.yaml", "checkpoints/last.ckpt"):
+        (folder / name).touch()
+    typed = _command(folder)[3:]
+    assert set(shown) < set(typed) and "model.width=8" not in typed
+    assert typed[-1] == f'resume="{folder}"'  # the last wins
+
+
+def test_a_running_job_is_left_alone_with_a_sentence_that_helps(plan, tmp_path: Path) -> None:
+    config = GlobalHydra.instance().hydra.compose_config("train", [], RunMode.RUN)
+    with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match="or type name=OTHER$"):
+        run_job(config, tmp_path)
+
+
 def test_another_configuration_in_the_same_place_is_refused_before_any_job(
     plan, tmp_path: Path
 ) -> None:
@@ -236,6 +284,31 @@ def test_a_sweep_goes_on_after_a_failure_and_where_it_stopped(
     assert (second / "metrics.json").stat().st_mtime_ns == before
 
 
+def test_a_corrected_command_runs_what_was_refused_and_what_failed_in_training_waits(
+    command, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    # The user's own configurations, for all jobs.
+    own = tmp_path / "my" / "experiment" / "mine.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("# @package _global_\nname: mine\nmask:\n  max_side: 80\n  min_side: 70\n")
+    typed = ["--config-dir", "my", "-m", "experiment=mine", *SHORT, "model=mean_fill"]
+    folder = tmp_path / "outputs/sweeps/mine/0"
+    with pytest.raises(SystemExit):
+        command("train", *typed)
+    assert "mask.min_side=70" in sentence(folder)  # that of a hole larger than the picture
+    command("train", *typed, "mask.min_side=8", "mask.max_side=12")
+    assert status(folder) == "finished" and sentence(folder) == ""
+
+    # A training that failed may have cost hours: not again unasked.
+    failed = tmp_path / "outputs/sweeps/mine/1"
+    shutil.copytree(folder, failed)
+    (failed / "metrics.json").unlink()
+    (failed / "failed.txt").write_text("the loss became NaN\n")
+    config = OmegaConf.load(failed / "config.yaml")
+    assert run_job(config, failed) is None and status(failed) == "failed"
+
+
 def test_a_sweep_that_is_stopped_ends_its_job_and_goes_on_to_the_same_result(
     command, tmp_path: Path
 ) -> None:
@@ -257,9 +330,10 @@ def test_a_sweep_that_is_stopped_ends_its_job_and_goes_on_to_the_same_result(
 
     stopped(signal.SIGTERM, 1)
     stopped(signal.SIGINT, 4)
-    done = typed_elsewhere(tmp_path, *typed)
+    done = typed_elsewhere(tmp_path, *typed, "callbacks.pictures.count=2")
     shown = shown_to_the_end(done)
     assert done.returncode == 0, shown
+    assert OmegaConf.load(folder / "config.yaml").callbacks.pictures.count == 2
     command("train", *typed, "hydra.mode=RUN", "hydra.run.dir=whole")
     assert numbers(folder) == numbers(tmp_path / "whole")
     # What a sweep trained is measured as any other run is, and starts no sweep.
