@@ -17,7 +17,9 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from inpainting import CONF
 from inpainting.errors import InputError, for_the_user, is_first_process
+from inpainting.settings import flat
 
 if TYPE_CHECKING:
     from lightning import LightningModule
@@ -71,14 +73,27 @@ class Run:
         return path
 
     def model_config(self, overrides: Sequence[str]) -> DictConfig:
-        """Its model, with `model.…=` of these overrides on top, where they are not its own."""
+        """Its model, with `model.…=` of these overrides on top, where they are not its own.
+
+        Raises:
+            InputError: neither the run's model nor its yaml as it is now has such a key.
+        """
         model = self.config.model
         plain = [text.lstrip("+") for text in overrides if text not in self.overrides]
         changes = [text.removeprefix("model.") for text in plain if text.startswith("model.")]
+        known = [*flat(OmegaConf.to_container(model)), *self._present_keys()]
         for change in changes:
-            if OmegaConf.select(model, change.split("=")[0], default=change) == change:
+            key = change.split("=")[0]
+            if not any(f"{one}.".startswith(f"{key}.") for one in known):
                 raise InputError(f"model.{change}: the model of {self.folder} has no such key")
         return OmegaConf.merge(model, OmegaConf.from_dotlist(changes))
+
+    def _present_keys(self) -> list[str]:
+        """Of its model's yaml: some settings may be newer than the run."""
+        path = Path(CONF) / "model" / f"{self.choice('model')}.yaml"
+        if not path.is_file():  # the user's own
+            return []
+        return list(flat(OmegaConf.to_container(OmegaConf.load(path)).get("model")))
 
 
 def read_checkpoint(path: Path, key: str) -> dict[str, Any]:

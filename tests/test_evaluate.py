@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,20 @@ def test_settings_of_the_model_apply_on_top_of_the_run(
     assert light["psnr_hole"] != own["psnr_hole"]
     config = OmegaConf.load(tmp_path / "light" / "config.yaml")
     assert (config.model.fill, config.model.width) == (0.9, 8)
+
+
+def test_a_setting_that_is_newer_than_the_run_can_be_typed(
+    command, tmp_path: Path, trained: Path
+) -> None:
+    shutil.copytree(trained, tmp_path / "older")
+    config = OmegaConf.load(tmp_path / "older" / "config.yaml")
+    del config.model.completion_seed  # as if there had been none when it was trained
+    OmegaConf.save(config, tmp_path / "older" / "config.yaml")
+    command("evaluate", "run=older", "hydra.run.dir=a")
+    command("evaluate", "run=older", "model.completion_seed=3", "hydra.run.dir=b")
+    models = [OmegaConf.load(tmp_path / name / "config.yaml").model for name in "ab"]
+    assert [model.get("completion_seed") for model in models] == [None, 3]
+    assert numbers(tmp_path / "a") == numbers(trained)
 
 
 def test_a_run_beside_another_run(command, tmp_path: Path, trained: Path, other: Path) -> None:

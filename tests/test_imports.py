@@ -19,6 +19,7 @@ FORBIDDEN = {
     "masks.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "diffusion.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "repaint.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
+    "medoid.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "losses.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "metrics.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "labels.py": FRAMEWORKS

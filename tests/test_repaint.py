@@ -10,10 +10,10 @@ from torch import Tensor
 
 from inpainting.diffusion import OBJECTIVES, Diffusion, cosine_betas, linear_betas
 from inpainting.errors import InputError
+from inpainting.medoid import medoid
 from inpainting.repaint import (
     jump,
     jump_schedule,
-    medoid,
     moves,
     network_calls,
     repaint,

@@ -20,12 +20,12 @@ from inpainting.chance import Chance, integers, normal_
 from inpainting.diffusion import Diffusion
 from inpainting.errors import InputError
 from inpainting.losses import squared_error
+from inpainting.medoid import medoid
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.nn.average import Average, decay_after
 from inpainting.nn.fused import fused
 from inpainting.repaint import (
     jump_schedule,
-    medoid,
     network_calls,
     repaint,
     repaint_fast,
@@ -80,7 +80,7 @@ class DDPM(Inpainter):
         jump_length: int | None,
         jump_n_sample: int | None,
         eta: float | None,
-        candidates: int = 1,  # runs from before there was a choice lack it
+        candidates: int = 1,  # what runs did that were trained before there was a choice
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):
