@@ -33,8 +33,9 @@ def run_method(config: DictConfig) -> tuple[Inpainter, str]:
             )
         return method, config.name
     run = Run.open(config.run)
-    model = run.model_config(HydraConfig.get().overrides.task)
-    method = assembly.build_method(model, config)
+    # In the configuration, too: what is written beside the numbers is what was measured.
+    config.model = run.model_config(HydraConfig.get().overrides.task)
+    method = assembly.build_method(config.model, config)
     load_weights(method, run.checkpoint(config.checkpoint), "run")
     return method, str(run.config.name)
 

@@ -147,12 +147,12 @@ def test_a_setting_that_is_newer_than_the_run_can_be_typed(
 ) -> None:
     shutil.copytree(trained, tmp_path / "older")
     config = OmegaConf.load(tmp_path / "older" / "config.yaml")
-    del config.model.completion_seed  # as if there had been none when it was trained
+    del config.model.num_completions  # as if there had been none when it was trained
     OmegaConf.save(config, tmp_path / "older" / "config.yaml")
     command("evaluate", "run=older", "hydra.run.dir=a")
-    command("evaluate", "run=older", "model.completion_seed=3", "hydra.run.dir=b")
+    command("evaluate", "run=older", "model.num_completions=2", "hydra.run.dir=b")
     models = [OmegaConf.load(tmp_path / name / "config.yaml").model for name in "ab"]
-    assert [model.get("completion_seed") for model in models] == [None, 3]
+    assert [model.get("num_completions") for model in models] == [None, 2]
     assert numbers(tmp_path / "a") == numbers(trained)
 
 
