@@ -142,7 +142,7 @@ def test_the_default_glcic_takes_the_mask_as_a_fourth_channel(composed) -> None:
 
 def test_lists_reach_constructors_as_lists(composed) -> None:
     method = instantiate(composed("model=glcic", "model.width=4").model, _convert_="all")
-    assert not isinstance(method.phases, ListConfig)
+    assert not isinstance(method.phase_stop, ListConfig)
 
 
 def test_evaluation_constants_do_not_follow_the_seed(composed) -> None:

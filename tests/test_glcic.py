@@ -134,12 +134,12 @@ def test_a_phase_below_its_threshold_leaves_its_batches_to_the_next() -> None:
     fit(method, epochs=1)  # read every 50 batches by default: never here, so read by hand
     method.phase = COMPLETION
     method.scalars_read({"loss_completion": 0.5})
-    assert method.phases_stopped == [8, None, None]  # at the end of the epoch: nothing to hand on
-    method.phases_stopped = [1, None, None]
+    assert method.phases.ended == [8, None, None]  # at the end of the epoch: nothing to hand on
+    method.phases.ended = [1, None, None]
     assert [method._phase(i) for i in (1, 5, 6, 7)] == [1, 1, 2, 2]
-    method.phases_stopped = [None, None, 7]
+    method.phases.ended = [None, None, 7]
     assert [method._phase(i) for i in (6, 7)] == [JOINT, COMPLETION]
-    assert method._phase(0) == COMPLETION and method.phases_stopped == [None] * 3  # a new epoch
+    assert method._phase(0) == COMPLETION and method.phases.ended == [None] * 3  # a new epoch
 
 
 def test_more_epochs_lengthen_every_phase_of_a_training_long_schedule() -> None:

@@ -20,6 +20,7 @@ FORBIDDEN = {
     "diffusion.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "repaint.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "medoid.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
+    "phases.py": FRAMEWORKS | {f"inpainting.{part}" for part in OURS},
     "losses.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "metrics.py": FRAMEWORKS | {"inpainting.methods", "inpainting.data", "inpainting.nn"},
     "labels.py": FRAMEWORKS

@@ -18,6 +18,7 @@ from inpainting.image import composite, crop, erase, local_boxes, local_size
 from inpainting.losses import adversarial, squared_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.nn.glcic import CompletionNetwork, ContextDiscriminator
+from inpainting.phases import Phases
 
 COMPLETION, DISCRIMINATION, JOINT = 0, 1, 2
 
@@ -107,7 +108,10 @@ class GLCIC(Inpainter):
     ):
         super().__init__(**options)
         self.automatic_optimization = False
-        self._check(phases, phase_stop)
+        if len(phases) != 3 or min(phases) < 0 or abs(sum(phases) - 1) > 1e-6:
+            raise InputError(f"model.phases={list(phases)}: give three shares that sum to 1")
+        if len(phase_stop) != 3:
+            raise InputError(f"model.phase_stop={list(phase_stop)}: give three numbers or null")
         for key, value, choices in (
             ("phase_schedule", phase_schedule, ("epoch", "training")),
             ("mse_region", mse_region, ("image", "hole")),
@@ -117,11 +121,11 @@ class GLCIC(Inpainter):
                 raise InputError(f"model.{key}={value}: type {' or '.join(choices)}")
         self.mask_channel = mask_channel
         self.local_size = local_size(image_size, image_size, local_share)
-        self.phases, self.phase_schedule, self.phase_stop = phases, phase_schedule, phase_stop
+        self.phases, self.phase_stop = Phases(phases), phase_stop
+        self.phases_in_epoch = phase_schedule == "epoch"
         self.mse_region, self.discriminator_input = mse_region, discriminator_input
         self.mse_weight, self.adversarial_weight = mse_weight, adversarial_weight
         self.make_optimizers = (optimizer_completion, optimizer_discriminator, optimizer_joint)
-        self.phases_stopped: list[int | None] = [None, None, None]
         self.phase = COMPLETION
         self.generator = CompletionNetwork(
             self.channels + mask_channel, self.channels, width, dilations, bottleneck_convs
@@ -129,13 +133,6 @@ class GLCIC(Inpainter):
         self.discriminator = ContextDiscriminator(
             self.channels, image_size, self.local_size[0], width, head
         )
-
-    @staticmethod
-    def _check(phases: Sequence[float], phase_stop: Sequence[float | None]) -> None:
-        if len(phases) != 3 or min(phases) < 0 or abs(sum(phases) - 1) > 1e-6:
-            raise InputError(f"model.phases={list(phases)}: give three shares that sum to 1")
-        if len(phase_stop) != 3:
-            raise InputError(f"model.phase_stop={list(phase_stop)}: give three numbers or null")
 
     def forward(self, masked_image: Tensor, mask: Tensor) -> Tensor:
         """The completion network on an erased picture: (B, C, H, W) in [0, 1]."""
@@ -218,23 +215,14 @@ class GLCIC(Inpainter):
         self.manual_backward(loss)
         optimizer.step()
 
-    @property
-    def _inside_epoch(self) -> bool:
-        return self.phase_schedule == "epoch"
-
     def _phase(self, batch_idx: int) -> int:
-        """The phase of this batch; a phase that ended early leaves its batches to the next."""
-        if self._inside_epoch and batch_idx == 0:
-            self.phases_stopped = [None, None, None]
+        """The phase of this batch."""
         total = self.trainer.num_training_batches
-        total *= 1 if self._inside_epoch else self.trainer.max_epochs
-        position = batch_idx if self._inside_epoch else self.batches_seen
-        first, second, _ = self.phases
-        ends = [round(first * total), round((first + second) * total), total]
-        for phase, (end, stopped) in enumerate(zip(ends, self.phases_stopped, strict=True)):
-            if position < (end if stopped is None else min(end, stopped)):
-                return phase
-        return COMPLETION
+        if not self.phases_in_epoch:
+            return self.phases.at(self.batches_seen, total * self.trainer.max_epochs)
+        if batch_idx == 0:
+            self.phases.restart()
+        return self.phases.at(batch_idx, total)
 
     def scalars_read(self, values: dict[str, float]) -> None:
         """End the present phase where its loss has fallen below `phase_stop`."""
@@ -242,11 +230,10 @@ class GLCIC(Inpainter):
         loss = values.get("loss_completion" if self.phase == COMPLETION else "loss_d")
         if limit is None or loss is None or loss >= limit:
             return
-        position = self.batches_seen + 1
-        if self._inside_epoch:
-            position = (position - 1) % self.trainer.num_training_batches + 1
-        if self.phases_stopped[self.phase] is None:
-            self.phases_stopped[self.phase] = position
+        position = self.batches_seen
+        if self.phases_in_epoch:
+            position %= self.trainer.num_training_batches
+        self.phases.end(self.phase, position + 1)
 
     def _optimizers(self) -> tuple[Optimizer, Optimizer, Optimizer]:
         optimizers = self.optimizers()
@@ -266,8 +253,8 @@ class GLCIC(Inpainter):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep which phases of a training-long schedule ended early."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["phases_stopped"] = list(self.phases_stopped)
+        checkpoint["phases_stopped"] = list(self.phases.ended)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """See `on_save_checkpoint`; the present phase follows from the batches seen."""
-        self.phases_stopped = list(checkpoint.get("phases_stopped", [None, None, None]))
+        self.phases.ended = list(checkpoint.get("phases_stopped", self.phases.ended))

@@ -184,7 +184,7 @@ def bare_step_seconds(composed: Callable[..., DictConfig]) -> float:
     seconds = [
         process_seconds(lambda phase=phase: bare.step(phase, image, mask)) for phase in range(3)
     ]
-    return sum(share * one for share, one in zip(method.phases, seconds, strict=True))
+    return sum(share * one for share, one in zip(method.phases.shares, seconds, strict=True))
 
 
 def test_lightning_with_all_our_callbacks_costs_little_more_than_a_bare_loop(
