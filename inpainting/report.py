@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inpainting import words
 from inpainting.errors import exits_with_one_sentence
+from inpainting.reporting import COMPARED
 from inpainting.words import option
 
 WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and pictures/."
@@ -18,7 +19,7 @@ WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and pictures/."
 class Options:
     """What can be typed as key=value."""
 
-    metric: str = option("psnr_hole,ssim_hole", "whose difference to the base row is given")
+    metric: str = option(",".join(COMPARED), "whose difference to the base row is given")
     base: str | None = option(None, "row to compare with; else what each run's compared_with says")
     out: str | None = option(None, "folder to write to; else the one given, or outputs/report")
 

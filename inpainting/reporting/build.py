@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inpainting.errors import InputError
-from inpainting.reporting import appendix
+from inpainting.reporting import COMPARED, appendix
 from inpainting.reporting.captions import apart_note, losses_caption, table_notes
 from inpainting.reporting.collect import collect
 from inpainting.reporting.curves import loss_curves, losses_left_out
@@ -19,7 +19,6 @@ from inpainting.reporting.pictures import side_by_side
 from inpainting.reporting.rows import Row, tables_of_rows
 from inpainting.reporting.tables import Table, columns_of, settings_table
 
-METRICS = ("psnr_hole", "ssim_hole")
 OF_SAMPLERS = ("label_agreement", "frechet")  # drawn besides against the calls of the network
 DRAWN = ("psnr_local", "psnr")  # drawn against the setting besides those compared
 
@@ -42,7 +41,7 @@ class Report:
 def report(
     folders: Sequence[str],
     out: Path,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = COMPARED,
     base: str | None = None,
 ) -> Report:
     """Write table.md, table.csv, table.tex, report.html and pictures/ into `out`.
@@ -122,7 +121,8 @@ def _figures(
     )
     found.append(Drawing("Metric against setting", caption, path))
     path = folder / f"calls{suffix}.png"
-    if metric_by_calls(rows, [m for m in (*METRICS, *OF_SAMPLERS) if m in columns_of(rows)], path):
+    by_calls = dict.fromkeys([*metrics, *OF_SAMPLERS])
+    if metric_by_calls(rows, [m for m in by_calls if m in columns_of(rows)], path):
         caption = "Bars are the standard deviation over seeds, of training and of the completions."
         found.append(Drawing("Metric against network calls", caption, path))
     path = folder / f"losses{suffix}.png"

@@ -1,7 +1,7 @@
-"""What people scored: means for each row, agreement between scorers, each scorer's checks."""
+"""What people scored: means for each row."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from inpainting.completions import pictures_of
-from inpainting.reporting.correlation import spearman
+from inpainting.reporting.agreement import Checked, Pair, agreement, check, mean_scores
 from inpainting.reporting.measured import Measured
 from inpainting.reporting.rows import Row
 from inpainting.scores import Score, latest, read_all_scores
-
-Pair = tuple[float, float]  # local, global
 
 
 @dataclass(frozen=True)
@@ -42,27 +40,6 @@ class Judged:
     def average(self) -> float:
         """Of local and global, as in report 004."""
         return (self.local_score + self.global_score) / 2
-
-
-@dataclass(frozen=True)
-class Checked:
-    """How a scorer judged targets and duplicates.
-
-    Args:
-        scorer: the name
-        number: completions scored
-        target: mean local and global score of true pictures
-        targets: how many of them
-        repeat: mean distance between the two scores of one picture, local and global
-        repeats: how many pictures came twice
-    """
-
-    scorer: str
-    number: int
-    target: Pair
-    targets: int
-    repeat: Pair
-    repeats: int
 
 
 class Panel:
@@ -106,9 +83,9 @@ class Panel:
                 given[scorer] = own
         if not given:
             return None
-        means = np.mean([_mean(scores.values()) for scores in given.values()], axis=0)
+        means = np.mean([mean_scores(scores.values()) for scores in given.values()], axis=0)
         number = sum(len(scores) for scores in given.values())
-        return Judged(float(means[0]), float(means[1]), number, len(given), *_agreement(given))
+        return Judged(float(means[0]), float(means[1]), number, len(given), *agreement(given))
 
     def notes(self) -> list[str]:
         """Which scores are left out, or could not be checked; none where all is well."""
@@ -133,11 +110,11 @@ class Panel:
         """Over all rows: Spearman's coefficient, points apart, and pictures scored by two."""
         given = self._completions()
         common = sum(len(a.keys() & b.keys()) for a, b in combinations(given.values(), 2))
-        return *_agreement(given), common
+        return *agreement(given), common
 
     def checks(self) -> list[Checked]:
         """One for each scorer."""
-        return [_checked(name, [s for _, s in scores]) for name, scores in self.scores.items()]
+        return [check(name, [s for _, s in scores]) for name, scores in self.scores.items()]
 
     def _completions(self) -> dict[str, dict[tuple, Pair]]:
         """Scorer to picture to scores."""
@@ -171,45 +148,3 @@ class Panel:
 
 def _counts(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{number} of {name}" for name, number in numbers.items() if number)
-
-
-def _mean(pairs: Iterable[Pair]) -> Pair:
-    values = np.array(list(pairs), dtype=float).reshape(-1, 2)
-    return tuple(values.mean(axis=0).tolist()) if len(values) else (float("nan"), float("nan"))
-
-
-def _agreement(given: dict[str, dict[tuple, Pair]]) -> Pair:
-    """Spearman's coefficient and distance of averages, each the mean over pairs of scorers."""
-    coefficients, distances = [], []
-    for a, b in combinations(given.values(), 2):
-        common = sorted(a.keys() & b.keys())
-        if common:
-            x, y = (np.array([np.mean(one[key]) for key in common]) for one in (a, b))
-            distances.append(float(np.abs(x - y).mean()))
-            coefficients.append(spearman(x, y)[0])
-    known = [value for value in coefficients if not np.isnan(value)]
-    return (
-        float(np.mean(known)) if known else float("nan"),
-        float(np.mean(distances)) if distances else float("nan"),
-    )
-
-
-def _checked(scorer: str, scores: Sequence[Score]) -> Checked:
-    kinds = defaultdict(list)
-    for score in scores:
-        kinds[score.kind].append(score)
-    first = {score.shown: score for score in kinds["completion"]}
-    repeats = [(first[s.shown], s) for s in kinds["duplicate"] if s.shown in first]
-    distances = [
-        (abs(a.local_score - b.local_score), abs(a.global_score - b.global_score))
-        for a, b in repeats
-    ]
-    targets = [(score.local_score, score.global_score) for score in kinds["target"]]
-    return Checked(
-        scorer,
-        len(kinds["completion"]),
-        _mean(targets),
-        len(targets),
-        _mean(distances),
-        len(repeats),
-    )

@@ -1,0 +1,82 @@
+"""Whether scores can be trusted: scorers' agreement, and what each made of what was mixed in."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from inpainting.reporting.correlation import spearman
+from inpainting.scores import Score
+
+Pair = tuple[float, float]  # local, global
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How a scorer judged targets and duplicates.
+
+    Args:
+        scorer: the name
+        number: completions scored
+        target: mean local and global score of true pictures
+        targets: how many of them
+        repeat: mean distance between the two scores of one picture, local and global
+        repeats: how many pictures came twice
+    """
+
+    scorer: str
+    number: int
+    target: Pair
+    targets: int
+    repeat: Pair
+    repeats: int
+
+
+def mean_scores(pairs: Iterable[Pair]) -> Pair:
+    """Of local and of global scores; NaN for none."""
+    values = np.array(list(pairs), dtype=float).reshape(-1, 2)
+    return tuple(values.mean(axis=0).tolist()) if len(values) else (float("nan"), float("nan"))
+
+
+def agreement(given: Mapping[str, Mapping[tuple, Pair]]) -> tuple[float, float]:
+    """Spearman's coefficient and distance of averages, each the mean over pairs of scorers.
+
+    Args:
+        given: scorer to picture to scores
+    """
+    coefficients, distances = [], []
+    for a, b in combinations(given.values(), 2):
+        common = sorted(a.keys() & b.keys())
+        if common:
+            x, y = (np.array([np.mean(one[key]) for key in common]) for one in (a, b))
+            distances.append(float(np.abs(x - y).mean()))
+            coefficients.append(spearman(x, y)[0])
+    known = [value for value in coefficients if not np.isnan(value)]
+    return (
+        float(np.mean(known)) if known else float("nan"),
+        float(np.mean(distances)) if distances else float("nan"),
+    )
+
+
+def check(scorer: str, scores: Sequence[Score]) -> Checked:
+    """How one scorer judged what was mixed in."""
+    kinds = defaultdict(list)
+    for score in scores:
+        kinds[score.kind].append(score)
+    first = {score.shown: score for score in kinds["completion"]}
+    repeats = [(first[s.shown], s) for s in kinds["duplicate"] if s.shown in first]
+    distances = [
+        (abs(a.local_score - b.local_score), abs(a.global_score - b.global_score))
+        for a, b in repeats
+    ]
+    targets = [(score.local_score, score.global_score) for score in kinds["target"]]
+    return Checked(
+        scorer,
+        len(kinds["completion"]),
+        mean_scores(targets),
+        len(targets),
+        mean_scores(distances),
+        len(repeats),
+    )
