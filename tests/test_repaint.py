@@ -401,3 +401,15 @@ def test_the_medoid_is_the_sample_between_the_others() -> None:
     assert torch.equal(medoid(samples[:1]), samples[0])
     near = 1000 + torch.tensor([0.0, 0.01, 0.03]).view(3, 1, 1, 1, 1)  # far from zero
     assert medoid(near).item() == pytest.approx(1000.01, abs=1e-3)
+
+
+def test_a_line_that_lies_a_pixel_aside_counts_as_nearly_the_same() -> None:
+    def column(x: int, value: float = 1.0) -> Tensor:
+        picture = torch.zeros(1, 1, 8, 8)
+        picture[..., x] = value
+        return picture
+
+    # Pixel by pixel each line has a squared distance of 16 to every other, wherever they lie, and
+    # the faint one, 8.72 from each, would be the nearest to all.
+    samples = torch.stack([column(1), column(2), column(3), column(6, 0.3)])
+    assert torch.equal(medoid(samples), column(2))
