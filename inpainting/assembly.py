@@ -88,6 +88,20 @@ def check_devices(trainer: DictConfig) -> None:
         )
 
 
+def check_precision(precision: str | int | None) -> None:
+    """Refuse weights of half precision: small steps of training would round to nothing.
+
+    Raises:
+        InputError: names what to type.
+    """
+    kind = str(precision)
+    if kind.endswith("-true") and kind.startswith(("16", "bf16")):
+        raise InputError(
+            f"trainer.precision={kind}: weights of 16 bits lose the small steps of an optimiser "
+            f"and of averaging, type trainer.precision={kind.replace('true', 'mixed')}"
+        )
+
+
 def check_complete(config: DictConfig) -> None:
     """Refuse a configuration with a value that must be given and is not.
 
@@ -115,9 +129,11 @@ def build_trainer(config: DictConfig) -> Trainer:
     """Trainer with the configured loggers and callbacks.
 
     Raises:
-        InputError: see `check_devices`; or what Lightning says of an option that it does not know.
+        InputError: see `check_devices` and `check_precision`; or what Lightning says of an option
+            that it does not know.
     """
     check_devices(config.trainer)
+    check_precision(config.trainer.precision)
     if config.matmul_precision:
         torch.set_float32_matmul_precision(config.matmul_precision)
     callbacks = [build(c) for c in (config.callbacks or {}).values() if c is not None]

@@ -25,7 +25,9 @@ def _gathered(trainer: Trainer, rows: dict[str, np.ndarray]) -> dict[str, np.nda
         parts: list[Any] = [None] * trainer.world_size
         torch.distributed.all_gather_object(parts, rows)
         parts = [part for part in parts if part]
-        rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
+    if not rows:
+        return {}
     _, first = np.unique(rows["index"], return_index=True)
     return {name: values[first] for name, values in rows.items()}
 

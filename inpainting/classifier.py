@@ -21,7 +21,7 @@ from torch import Tensor
 
 from inpainting.data.arrays import Pictures, writing
 from inpainting.data.base import InpaintingDataModule
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_whole
 from inpainting.labels import UNLABELLED
 from inpainting.nn.classifier import Classifier
 from inpainting.results import provenance
@@ -58,8 +58,11 @@ def trained_classifier(
         lr: the highest learning rate of the cycle
 
     Raises:
-        InputError: the data has no labels, or all are equal.
+        InputError: the data has no labels, or all are equal; or settings that train nothing.
     """
+    check_whole("metrics.classifier.epochs", epochs, 0)
+    check_whole("metrics.classifier.least_steps", least_steps, 1)
+    check_whole("metrics.classifier.batch_size", batch_size, 1)
     settings = {"epochs": epochs, "least_steps": least_steps, "batch_size": batch_size, "lr": lr}
     pictures = _pictures(data, "train")
     if pictures.labels is None or pictures.labels.min() == pictures.labels.max():

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_whole
 
 OBJECTIVES = ("eps", "v", "x_0")
 LARGEST_BETA = 0.999  # a beta of 1 would leave nothing of x_0 to divide by
@@ -27,7 +27,7 @@ def linear_betas(timesteps: int, first: float = 1e-4, last: float = 0.02) -> Ten
     Returns:
         (T,) float64
     """
-    _check_timesteps(timesteps)
+    check_whole("model.betas.timesteps", timesteps, 1)
     scale = 1000 / timesteps
     betas = torch.linspace(
         first * scale, last * scale, timesteps, dtype=torch.float64, device="cpu"
@@ -41,16 +41,11 @@ def cosine_betas(timesteps: int) -> Tensor:
     Returns:
         (T,) float64
     """
-    _check_timesteps(timesteps)
+    check_whole("model.betas.timesteps", timesteps, 1)
     offset = 0.008  # eq. 17: keeps the first betas from being too small
     time = torch.arange(timesteps + 1, dtype=torch.float64, device="cpu") / timesteps
     abar = torch.cos((time + offset) / (1 + offset) * math.pi / 2).square()
     return (1 - abar[1:] / abar[:-1]).clamp(max=LARGEST_BETA)
-
-
-def _check_timesteps(timesteps: int) -> None:
-    if timesteps < 1:
-        raise InputError(f"model.timesteps={timesteps}: type a number of 1 or more")
 
 
 class Diffusion:
@@ -171,11 +166,7 @@ class Diffusion:
         Raises:
             InputError: more steps than there are, or less than one.
         """
-        if not 1 <= sampling_steps <= self.timesteps:
-            raise InputError(
-                f"model.sampling_steps={sampling_steps}: type a number from 1 to model.timesteps, "
-                f"{self.timesteps}"
-            )
+        check_whole("model.sampling_steps", sampling_steps, 1, self.timesteps)
         last = self.timesteps - 1
         # From the end down, so that a single step starts at pure noise.
         steps = torch.linspace(0, last, sampling_steps, dtype=torch.float64, device="cpu")

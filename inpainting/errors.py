@@ -13,6 +13,17 @@ class InputError(ValueError):
     status = 2
 
 
+def check_whole(key: str, value: object, least: int, most: int | None = None) -> None:
+    """Refuse what is not a whole number within these bounds.
+
+    Raises:
+        InputError: names the key.
+    """
+    if not isinstance(value, int) or value < least or (most is not None and value > most):
+        bounds = f", {least} or more" if most is None else f" from {least} to {most}"
+        raise InputError(f"{key}={value}: type a whole number{bounds}")
+
+
 class NonFiniteLossError(RuntimeError):
     """A loss became NaN or infinite."""
 

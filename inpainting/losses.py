@@ -16,7 +16,16 @@ def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = No
     Returns:
         (B,); 0 for a picture whose region is empty
     """
-    error = (prediction.float() - target.float()).square()
+    return _mean((prediction.float() - target.float()).square(), weight)
+
+
+def absolute_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean absolute error of each picture; see `squared_error`."""
+    return _mean((prediction.float() - target.float()).abs(), weight)
+
+
+def _mean(error: Tensor, weight: Tensor | None) -> Tensor:
+    """Of each picture (B, C, H, W), over a region (B, 1, H, W): (B,)."""
     if weight is None:
         return error.mean(dim=(1, 2, 3))
     total = (error * weight).sum(dim=(1, 2, 3))
@@ -32,15 +41,6 @@ def adversarial(logits: Tensor, real: bool) -> Tensor:
     logits = logits.float()
     target = torch.ones_like(logits) if real else torch.zeros_like(logits)
     return F.binary_cross_entropy_with_logits(logits, target)
-
-
-def absolute_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean absolute error of each picture; see `squared_error`."""
-    error = (prediction.float() - target.float()).abs()
-    if weight is None:
-        return error.mean(dim=(1, 2, 3))
-    total = (error * weight).sum(dim=(1, 2, 3))
-    return total / (weight.sum(dim=(1, 2, 3)) * error.shape[1]).clamp(min=1e-8)
 
 
 def focal_frequency(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:

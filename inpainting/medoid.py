@@ -19,6 +19,8 @@ def medoid(samples: Tensor) -> Tensor:
     Returns:
         (B, C, H, W); of two samples, which are equally near, the first
     """
+    if len(samples) == 1:
+        return samples[0]
     means = avg_pool2d(samples.flatten(0, 1), kernel_size=3, stride=1, padding=1)
     flat = means.reshape(*samples.shape[:2], -1).transpose(0, 1)  # (B, K, N)
     # Not by a matrix product, which loses the digits that tell near samples apart.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from inpainting.chance import Chance, normal_
 from inpainting.diffusion import Diffusion
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_whole
 
 # x_t (B, C, H, W) and the network's times (B,) int64 to an output of the diffusion's objective
 Denoiser = Callable[[Tensor, Tensor], Tensor]
@@ -39,11 +39,10 @@ def jump_schedule(timesteps: int, jump_length: int, jump_n_sample: int) -> list[
         neighbours differ by one; the last is -1, the clean picture
 
     Raises:
-        InputError: a number below 1.
+        InputError: not a whole number, or below 1.
     """
-    for key, value in (("jump_length", jump_length), ("jump_n_sample", jump_n_sample)):
-        if value < 1:
-            raise InputError(f"model.{key}={value}: type a number of 1 or more")
+    check_whole("model.jump_length", jump_length, 1)
+    check_whole("model.jump_n_sample", jump_n_sample, 1)
     jumps = dict.fromkeys(range(0, timesteps - jump_length, jump_length), jump_n_sample - 1)
     times, t = [], timesteps
     while t >= 0:
@@ -145,7 +144,7 @@ def _walk(
     assert schedule[0] == diffusion.timesteps - 1, "respace the diffusion to the schedule's steps"
     from_x, from_output = diffusion.x_0_from_x.tolist(), diffusion.x_0_from_output.tolist()
     times = diffusion.times.to(image.device)[:, None].repeat(1, len(image)).unbind()  # T of (B,)
-    x, noise = torch.empty(2, *image.shape, device=image.device).unbind()
+    x, noise = torch.empty(2, *image.shape, dtype=torch.float32, device=image.device).unbind()
     normal_(x, generator)
     for start, end in moves(schedule):
         normal_(noise, generator)

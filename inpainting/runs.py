@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import CONF
@@ -76,7 +77,8 @@ class Run:
         """Its model, with `model.…=` of these overrides on top, where they are not its own.
 
         Raises:
-            InputError: neither the run's model nor its yaml as it is now has such a key.
+            InputError: neither the run's model nor its yaml as it is now has such a key, or the
+                weights are bound to another value.
         """
         model = self.config.model
         plain = [text.lstrip("+") for text in overrides if text not in self.overrides]
@@ -86,7 +88,33 @@ class Run:
             key = change.split("=")[0]
             if not any(f"{one}.".startswith(f"{key}.") for one in known):
                 raise InputError(f"model.{change}: the model of {self.folder} has no such key")
-        return OmegaConf.merge(model, OmegaConf.from_dotlist(changes))
+        changed = OmegaConf.merge(model, OmegaConf.from_dotlist(changes))
+        self.check_network(changed)
+        return changed
+
+    def check_network(self, model: DictConfig) -> None:
+        """Refuse a model for which this run's weights load, and mean something else.
+
+        Raises:
+            InputError: names the setting.
+        """
+        bound = get_class(model._target_).bound_to_weights
+        trained, given = (
+            flat(OmegaConf.to_container(one, resolve=True)) for one in (self.config.model, model)
+        )
+        other = [
+            key
+            for key, value in trained.items()
+            if key.split(".")[0] in bound and given.get(key) != value
+        ]
+        if other:
+            typed, before = (
+                ", ".join(f"model.{key}={values.get(key)}" for key in other)
+                for values in (given, trained)
+            )
+            raise InputError(
+                f"{typed}: the weights of {self.folder} were trained with {before}, so leave it out"
+            )
 
     def _present_keys(self) -> list[str]:
         """Of its model's yaml: some settings may be newer than the run."""

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from inpainting.errors import InputError
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -20,10 +22,19 @@ class OneCycle:
     Args:
         warmup: share of the training that goes up
         start: factor at the very start
+
+    Raises:
+        InputError: a warmup that is no such share.
     """
 
     warmup: float = 0.2
     start: float = 0.04
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup < 1:
+            raise InputError(
+                f"model.lr_schedule.warmup={self.warmup}: type a share from 0 up to below 1"
+            )
 
     def __call__(self, progress: float) -> float:
         """Factor of the learning rate at this progress.

@@ -18,7 +18,7 @@ from inpainting.errors import InputError
 from inpainting.loggers import drop_rows_after, log_config
 from inpainting.methods.base import Inpainter
 from inpainting.results import announce
-from inpainting.runs import checkpoint_path, load_weights, read_checkpoint, write_config
+from inpainting.runs import Run, checkpoint_path, load_weights, read_checkpoint, write_config
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     clock = Clock()
     clock.start("wall")
     assembly.check_complete(config)
+    if config.resume is not None:
+        Run(folder).check_network(config.model)
     seed_everything(config.seed, workers=True, verbose=False)
     data = assembly.build(config.data)
     method = assembly.build_method(config.model, config)
@@ -86,6 +88,13 @@ def check_training(config: DictConfig, method: Inpainter, data: object) -> None:
         raise InputError(
             f"data.image_size={data.image_size}: model={config.name} trains on pictures whose side "
             f"is a multiple of {multiple} px, type data.image_size={above}"
+        )
+
+    if not method.takes(data.image_size, data.image_size):
+        raise InputError(
+            f"data.image_size={data.image_size}: the network of model={config.name} takes pictures "
+            f"of model.fixed_size={method.fixed_size} px alone, type data.image_size="
+            f"{method.fixed_size}"
         )
 
 

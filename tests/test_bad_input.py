@@ -57,6 +57,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
         ([*SHORT, "mask.max_side=80", "mask.min_side=70"], ["mask.min_side=70", "32"]),
         ([*SHORT, "data.image_size=8"], ["11 px", "data.image_size"]),
         ([*SHORT, "data.image_size=30"], ["multiple of 4", "data.image_size=32"]),
+        ([*small("ddpm"), "model.fixed_size=28"], ["data.image_size=32", "data.image_size=28"]),
         # holes
         ([*SHORT, "mask=files"], ["mask.path"]),
         ([*SHORT, "mask=files", "mask.path=nowhere"], ["nowhere", "give the path"]),
@@ -69,6 +70,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
         ([*SHORT, "trainer.limit_val_batches=0.001"], ["trainer.limit_val_batches=1"]),
         ([*SHORT, "trainer.limit_test_batches=0.001"], ["trainer.limit_test_batches=1"]),
         ([*SHORT, "trainer.precision=bf16-mixt"], ["bf16-mixt", "bf16-mixed"]),
+        ([*SHORT, "trainer.precision=bf16-true"], ["bf16-true", "trainer.precision=bf16-mixed"]),
         ([*SHORT, "trainer.devices=two"], ["trainer.devices=two", "trainer.devices=2"]),
         ([*SHORT, "trainer.accelerator=gpus"], ["gpus", "Available names"]),
         ([*SHORT, "trainer.max_epochs=0"], ["trainer.max_epochs=1"]),
@@ -141,10 +143,15 @@ def test_a_damaged_checkpoint_is_named(failure, run: Path) -> None:
 
 def test_weights_of_another_network_are_refused(failure, run: Path) -> None:
     before = contents(run)
-    for typed in (["init_from=run", *SHORT, "model.width=12"], ["resume=run", "model.width=12"]):
-        message = failure("train", *typed)
-        assert "another network" in message and typed[0].split("=")[0] in message
-    assert "another network" in failure("evaluate", "run=run", "model.width=12")
+    message = failure("train", "init_from=run", *SHORT, "model.width=12")
+    assert "another network" in message and "init_from" in message
+    save(run.parent / "photo.png", 40, 40)
+    save(run.parent / "hole.png", 40, 40, hole=255)
+    predict = "predict run=run input=photo.png masks=hole.png"
+    for typed in ("model.width=12", "model.dilations=[1,1,1,1]"):  # the second one would load
+        for entry in ("train resume=run", "evaluate run=run", predict):
+            message = failure(*entry.split(), typed)
+            assert typed.split("=")[0] in message and "leave it out" in message, message
     assert contents(run) == before  # the refused resume spoiled nothing
 
 

@@ -51,8 +51,8 @@ def test_the_colour_networks_parameters_are_the_reports() -> None:
 
 @pytest.mark.parametrize(
     ("network", "size"),
-    [(DigitAutoencoder, size) for size in (12, 20, 28, 31, 32, 64)]
-    + [(ColourAutoencoder, size) for size in (64, 100, 256)],
+    [(DigitAutoencoder, size) for size in (9, 20, 28, 31, 32, 64)]
+    + [(ColourAutoencoder, size) for size in (33, 64, 100, 256)],
 )
 def test_networks_take_other_sizes_and_channels(network: type, size: int) -> None:
     out = network(3, size)(torch.rand(2, 3, size, size))
@@ -82,6 +82,13 @@ def test_the_region_and_the_frequency_term() -> None:
 def test_a_wrong_choice_is_named() -> None:
     with pytest.raises(InputError, match="model.target=blurred: type clean or erased"):
         method(target="blurred")
+    with pytest.raises(InputError, match="model.frequency_weight=-1"):
+        method(frequency_weight=-1)
+    with pytest.raises(InputError, match="model.network.latent=0"):
+        DigitAutoencoder(latent=0)
+    for network, least in ((DigitAutoencoder, 9), (ColourAutoencoder, 33)):
+        with pytest.raises(InputError, match=f"type data.image_size={least}"):
+            network(image_size=least - 1)
 
 
 def test_trains_on_digits_that_come_with_scikit_learn(command, tmp_path) -> None:
@@ -91,6 +98,7 @@ def test_trains_on_digits_that_come_with_scikit_learn(command, tmp_path) -> None
         "trainer=cpu",
         "trainer.max_epochs=1",
         "callbacks.progress=null",
+        "model.val_completions=0",  # then validation has the loss alone
         "hydra.run.dir=run",
         "against=[mean_fill,telea]",
     )

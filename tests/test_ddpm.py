@@ -3,14 +3,18 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import small
 from hydra.utils import instantiate
+from lightning import Callback, Trainer
 from PIL import Image
+from torch.nn.functional import avg_pool2d
 
+from inpainting import assembly
 from inpainting.errors import InputError
 from inpainting.methods.ddpm import DDPM
 
@@ -70,7 +74,8 @@ def test_a_completion_is_the_medoid_of_its_candidates(composed) -> None:
     method.candidates = 1
     generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
     samples = [method.predict(image * (1 - mask), mask, generator=generators) for _ in range(3)]
-    distances = [[(a - b).square().sum((1, 2, 3)) for b in samples] for a in samples]
+    means = [avg_pool2d(one, 3, 1, 1) for one in samples]
+    distances = [[(a - b).square().sum((1, 2, 3)) for b in means] for a in means]
     for i in range(2):
         sums = [sum(one[i].item() for one in row) for row in distances]
         assert len(set(sums)) > 1
@@ -90,6 +95,53 @@ def test_the_average_samples_and_not_the_present_weights(composed) -> None:
     assert torch.equal(filled(), before)
     torch.nn.init.normal_(method.average.network.head.weight)
     assert not torch.equal(filled(), before)
+
+
+class FollowedByHand(Callback):
+    """The average that a training should have come to, after each batch that moved the network."""
+
+    def on_train_start(self, trainer: Trainer, method: DDPM) -> None:
+        self.expected = [one.detach().clone() for one in method.network.parameters()]
+        self.moved = 0
+
+    def on_train_batch_end(self, trainer: Trainer, method: DDPM, *_: Any) -> None:
+        if trainer.global_step == self.moved:  # gradients are accumulated
+            return
+        self.moved, seen = trainer.global_step, method.batches_seen
+        decay = min(method.ema_decay, (1 + seen) / (10 + seen))
+        for expected, now in zip(self.expected, method.network.parameters(), strict=True):
+            expected.mul_(decay).add_(now.detach(), alpha=1 - decay)
+
+
+@pytest.mark.parametrize(("accumulated", "moves"), [(1, 4), (2, 2)])
+def test_training_moves_the_average_as_often_as_the_network(
+    composed, tmp_path: Path, accumulated: int, moves: int
+) -> None:
+    typed = ["logger=none", "trainer.limit_train_batches=4", "trainer.limit_val_batches=1"]
+    typed += [f"+trainer.accumulate_grad_batches={accumulated}", "trainer.max_epochs=1"]
+    config = composed(*small("ddpm"), *typed, f"paths.run={tmp_path}")
+    method, trainer = assembly.build_method(config.model, config), assembly.build_trainer(config)
+    trainer.callbacks.append(hand := FollowedByHand())
+    trainer.fit(method, assembly.build(config.data))
+    assert hand.moved == moves
+    averaged, network = method.average.network.parameters(), method.network.parameters()
+    for found, expected, present in zip(averaged, hand.expected, network, strict=True):
+        assert torch.allclose(found, expected, atol=1e-6)
+        assert not torch.equal(found, present)
+
+
+def test_validation_measures_the_average_and_not_the_present_weights(composed) -> None:
+    method = built(composed).eval()
+    batch = {"image": torch.rand(2, 1, 16, 16)}
+
+    def loss() -> torch.Tensor:
+        return method.evaluation_loss(batch, torch.Generator().manual_seed(0), None)
+
+    before = loss()
+    torch.nn.init.normal_(method.network.head.weight)
+    assert torch.equal(loss(), before)
+    torch.nn.init.normal_(method.average.network.head.weight)
+    assert not torch.equal(loss(), before)
 
 
 @pytest.mark.parametrize("objective", ["eps", "v", "x_0"])
@@ -156,8 +208,19 @@ def test_bf16_samples_with_bf16_weights_and_leaves_the_own_ones(composed) -> Non
         "model.objective=noise",
         "model.eta=2",
         "model.sampling_steps=1001",
+        "model.sampling_steps=0",
         "model.jump_length=0",
+        "model.jump_length=20",  # of 20 steps: nothing would be resampled
+        "model.jump_n_sample=2.5",
         "model.candidates=0",
+        "model.candidates=1.5",
+        "model.num_completions=0",
+        "model.completion_seed=-1",
+        "model.val_completions=-1",
+        "model.betas.timesteps=0",
+        "model.network.base_dim=7",
+        "model.network.attention_levels=4",
+        "model.lr_schedule.warmup=1",
     ],
 )
 def test_a_choice_that_there_is_not_is_named(composed, typed: str) -> None:
@@ -167,8 +230,15 @@ def test_a_choice_that_there_is_not_is_named(composed, typed: str) -> None:
     assert isinstance(cause, InputError) or isinstance(cause.__cause__, InputError)
 
 
+def test_a_short_walk_resamples_as_well(composed) -> None:
+    for steps, calls in ((10, 26), (4, 10), (3, 7), (1, 1)):
+        assert built(composed, f"model.sampling_steps={steps}").network_calls == calls
+    facts = built(composed, "model.sampling_steps=10").facts()
+    assert (facts["jump_length"], facts["jump_n_sample"], facts["eta"]) == (2, 3, 1.0)
+
+
 def test_several_completions_side_by_side_with_their_spread(
-    command, tmp_path: Path, capsys
+    command, failure, tmp_path: Path, capsys
 ) -> None:
     typed = ["trainer.max_epochs=1", "model.num_completions=3", "hydra.run.dir=run"]
     command("train", *small("ddpm"), *typed)
@@ -187,3 +257,8 @@ def test_several_completions_side_by_side_with_their_spread(
         with Image.open(tmp_path / f"by_{k}/pictures/test.png") as grid:
             rows[k] = grid.height
     assert rows[3] > rows[1]
+    # Weights that load and mean something else: another objective, schedule or network.
+    for typed in ("objective=eps", "betas.timesteps=500", "network.residual=false"):
+        for entry in ("evaluate run=run", "train resume=run"):
+            message = failure(*entry.split(), f"model.{typed}")
+            assert f"model.{typed.split('=')[0]}" in message and "leave it out" in message

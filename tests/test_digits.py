@@ -57,6 +57,11 @@ def test_mnist_unpacks_what_lies_there_when_asked_to(composed, packed: Path) -> 
         official = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
     assert np.array_equal(parts["test"].images[..., 0], official)
     assert parts["test"].labels[:5].tolist() == [7, 2, 1, 0, 4]
+    unpacked = packed / "MNIST/raw/train-images-idx3-ubyte"  # as a full disk or Ctrl-C leaves it
+    for size in (1000, 0):
+        unpacked.write_bytes(unpacked.read_bytes()[:size])
+        with pytest.raises(InputError, match=r"delete .*\*-ubyte"):
+            module.prepare_data()
 
 
 def test_mnist_that_is_not_there_says_what_to_type(composed, tmp_path: Path) -> None:

@@ -109,6 +109,18 @@ def test_pictures_of_a_batch_do_not_depend_on_each_other(
     assert torch.allclose(both[1:], completion(1, 2), atol=1e-4)
 
 
+def test_windows_of_all_pictures_go_through_the_network_together(method: Inpainter) -> None:
+    if method.fixed_size is None:
+        pytest.skip("it takes any size")
+    image, mask = pictures(2 * SIZE, 3 * SIZE)
+    batches = []
+    predict = method.predict
+    method.predict = lambda image, *rest: batches.append(len(image)) or predict(image, *rest)
+    completion = method.complete(image.repeat(3, 1, 1, 1), mask.repeat(3, 1, 1, 1))
+    assert len(batches) == 1 and batches[0] >= 6
+    assert completion.shape == (6, 1, *image.shape[1:])
+
+
 def test_validation_calls_the_network_once_for_a_batch(method: Inpainter) -> None:
     """Its loss and its completion share a prediction; the loss of a DDPM is another question."""
     calls = []

@@ -213,6 +213,12 @@ def test_other_pictures_labels_or_settings_are_another_classifiers() -> None:
     assert len(set(every)) == 5
 
 
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"epochs": -1}, {"least_steps": 0}])
+def test_settings_that_train_no_classifier_are_named(digits, tmp_path: Path, wrong: dict) -> None:
+    with pytest.raises(InputError, match=f"metrics.classifier.{next(iter(wrong))}="):
+        trained_classifier(digits, cache=tmp_path, **{**QUICK, **wrong})
+
+
 def test_a_run_reports_agreement_and_distance_and_keeps_the_classifier_out(
     command, tmp_path: Path
 ) -> None:

@@ -45,13 +45,17 @@ class MNISTDataModule(InpaintingDataModule):
 
         try:
             digits = MNIST(self.root, train=train, download=self.download)
-        except (RuntimeError, OSError) as error:
+        except (RuntimeError, OSError, ValueError, AssertionError) as error:
             raw = Path(self.root) / "MNIST" / "raw"
             packed = sorted(path.name for path in raw.glob("*.gz"))
-            reason = f"{raw} holds {', '.join(packed)} still packed" if packed else str(error)
+            todo = "type data.download=true, with a root that can be written to"
+            reason = " ".join(str(error).split())
+            if any(raw.glob("*-ubyte")):  # torchvision unpacks none that is there, however short
+                todo = f"delete {raw}/*-ubyte, which were not written to their end, and {todo}"
+            elif packed:
+                reason = f"{raw} holds {', '.join(packed)} still packed"
             raise InputError(
-                f"MNIST cannot be read from data.root={self.root} ({' '.join(reason.split())}): "
-                "type data.download=true, with a root that can be written to"
+                f"MNIST cannot be read from data.root={self.root} ({reason}): {todo}"
             ) from error
         return digits.data.numpy(), digits.targets.numpy().astype(np.int64)
 

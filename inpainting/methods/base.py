@@ -14,7 +14,7 @@ from lightning import LightningModule
 from torch import Tensor
 
 from inpainting.chance import Chance, picture_generators
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_whole
 from inpainting.image import Fill, composite, erase
 from inpainting.methods.scalars import TrainingScalars
 from inpainting.methods.sizes import padded, through_windows
@@ -41,9 +41,11 @@ class Inpainter(LightningModule):
             them as they are
 
     Raises:
-        InputError: an unknown fill.
+        InputError: an unknown fill, or a number that cannot be.
     """
 
+    # Settings that weights are trained for: with others they load, and mean something else.
+    bound_to_weights: tuple[str, ...] = ()
     trained = True  # False: there is nothing to fit
     stochastic = False  # True: evaluation hands it a generator for each picture
     size_multiple = 1
@@ -62,6 +64,10 @@ class Inpainter(LightningModule):
         super().__init__()
         if isinstance(fill, str) and fill != "mean":
             raise InputError(f"model.fill={fill}: type a number, a colour as [r,g,b], or mean")
+        check_whole("model.num_completions", num_completions, 1)
+        check_whole("model.completion_seed", completion_seed, 0)
+        if val_completions is not None:
+            check_whole("model.val_completions", val_completions, 0)
         self.channels, self.fill, self.fixed_size = channels, fill, fixed_size
         self.val_completions, self.num_completions = val_completions, num_completions
         self.completion_seed, self.lr_schedule = completion_seed, lr_schedule

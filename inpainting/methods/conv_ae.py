@@ -37,6 +37,8 @@ class ConvAE(Inpainter):
         InputError: an unknown choice.
     """
 
+    bound_to_weights = ("network",)
+
     def __init__(
         self,
         *,
@@ -56,6 +58,8 @@ class ConvAE(Inpainter):
         ):
             if value not in choices:
                 raise InputError(f"model.{key}={value}: type {' or '.join(choices)}")
+        if frequency_weight < 0:
+            raise InputError(f"model.frequency_weight={frequency_weight}: type 0 or more")
         self.network, self.loss = network, LOSSES[loss]
         self.frequency_weight, self.region, self.target = frequency_weight, region, target
         self.make_optimizer = optimizer

@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from inpainting.chance import Chance, integers, normal_
 from inpainting.diffusion import Diffusion
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_whole
 from inpainting.losses import squared_error
 from inpainting.medoid import medoid
 from inpainting.methods.base import Batch, Inpainter
@@ -67,6 +67,7 @@ class DDPM(Inpainter):
     """
 
     stochastic = True
+    bound_to_weights = ("network", "betas", "objective")
 
     def __init__(
         self,
@@ -89,18 +90,24 @@ class DDPM(Inpainter):
             raise InputError(f"model.sampler={sampler}: type {', '.join(SAMPLERS)}")
         if not 0 <= ema_decay < 1:
             raise InputError(f"model.ema_decay={ema_decay}: type a number from 0 up to below 1")
-        if candidates < 1:
-            raise InputError(f"model.candidates={candidates}: type 1 or more")
+        check_whole("model.candidates", candidates, 1)
         self.network, self.average = network, Average(network)
         self.size_multiple, self.ema_decay = network.size_multiple, ema_decay
         self.diffusion = Diffusion(betas, objective)
         steps, length, repeats = SAMPLERS[sampler]
         steps = min(steps, self.diffusion.timesteps) if sampling_steps is None else sampling_steps
-        if sampler != "replace":  # which never jumps
-            length = length if jump_length is None else jump_length
-            repeats = repeats if jump_n_sample is None else jump_n_sample
         self.respaced = self.diffusion.respace(steps)
+        if sampler != "replace":  # which never jumps
+            # Of a walk that is shorter than the sampler's own, so that it resamples nevertheless.
+            length = min(length, max(1, steps // 4)) if jump_length is None else jump_length
+            repeats = repeats if jump_n_sample is None else jump_n_sample
         self.schedule = jump_schedule(steps, length, repeats)
+        if sampler != "replace" and steps > 1 and repeats > 1 and length >= steps:
+            raise InputError(
+                f"model.jump_length={length} of {steps} sampling steps never jumps: type less, or "
+                "model.jump_n_sample=1 to do without"
+            )
+        self.jumps = (length, repeats)
         steps_down(self.respaced, eta)  # refuses a wrong eta before a training, not after it
         self.sampler, self.eta, self.candidates = sampler, eta, candidates
         self.make_optimizer = optimizer
@@ -116,6 +123,9 @@ class DDPM(Inpainter):
         return {
             "sampler": self.sampler,
             "sampling_steps": self.respaced.timesteps,
+            "jump_length": self.jumps[0],
+            "jump_n_sample": self.jumps[1],
+            "eta": self.eta if self.sampler == "repaint_fast" else None,
             "candidates": self.candidates,
             "network_calls": self.network_calls,
             "num_completions": self.num_completions,
@@ -186,15 +196,15 @@ class DDPM(Inpainter):
         self.scalars.add(loss=loss)
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Let the average follow."""
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Let the average follow; with accumulated gradients, as often as the network moves."""
+        super().optimizer_step(*args, **kwargs)
         self.average.update(self.network, decay_after(self.batches_seen, self.ema_decay))
-        super().on_train_batch_end(outputs, batch, batch_idx)
 
     def on_test_start(self) -> None:
         """Say what a filling costs, before it starts."""
         _say(
-            f"{self.sampler}: {self.network_calls:,} network calls a batch "
+            f"{self.sampler}: {self.network_calls:,} network calls a batch of pictures or windows "
             f"({self.respaced.timesteps} steps, {self.candidates} candidate(s), "
             f"{self.num_completions} completion(s) a picture)"
         )

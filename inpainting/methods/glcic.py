@@ -83,6 +83,7 @@ class GLCIC(Inpainter):
     """
 
     size_multiple = CompletionNetwork.size_multiple
+    bound_to_weights = ("width", "mask_channel", "dilations", "bottleneck_convs", "head")
 
     def __init__(
         self,

@@ -4,12 +4,21 @@ A network of any multiple is given padded pictures, one of a fixed size a window
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from inpainting.chance import Chance
-from inpainting.image import Fill, erase, hole_windows, pad_to_multiple, resize, unpad
+from inpainting.chance import Chance, stream
+from inpainting.image import (
+    Fill,
+    Window,
+    erase,
+    hole_windows,
+    pad_to_multiple,
+    resize,
+    unpad,
+)
 
 # masked_image (B, C, H, W), mask (B, 1, H, W), attributes (B, A) or None, and chance
 Predict = Callable[[Tensor, Tensor, Tensor | None, Chance], Tensor]
@@ -32,57 +41,73 @@ def padded(predict: Predict, multiple: int) -> Predict:
 
 
 def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
-    """The same through a window around each hole, shrunk or enlarged to (side, side)."""
+    """The same through a window around each hole, shrunk or enlarged to (side, side).
+
+    Windows of all pictures go through the network together. Each draws its chance from a generator
+    of its own, that follows from its picture's, so that no fill depends on what it goes with.
+    """
 
     def predict_windows(
         masked_image: Tensor, mask: Tensor, attributes: Tensor | None, chance: Chance
     ) -> Tensor:
-        return torch.cat(
-            [
-                _one_picture(
-                    predict,
-                    side,
-                    fill,
-                    masked_image[i : i + 1],
-                    mask[i : i + 1],
-                    None if attributes is None else attributes[i : i + 1],
-                    chance[i] if isinstance(chance, Sequence) else chance,
-                )
-                for i in range(len(mask))
-            ]
-        )
+        prediction = masked_image.clone()
+        windows = [
+            _Window(i, number, *found)
+            for i in range(len(mask))
+            for number, found in enumerate(hole_windows(mask[i], side))
+        ]
+        for start in range(0, len(windows), WINDOWS_AT_ONCE):
+            part = windows[start : start + WINDOWS_AT_ONCE]
+            cut = [_cut(masked_image, mask, window, side) for window in part]
+            small_mask = torch.cat([small for _, small in cut])
+            small_image = erase(torch.cat([image for image, _ in cut]), small_mask, fill)
+            wanted = None if attributes is None else attributes[[one.picture for one in part]]
+            chances = chance
+            if isinstance(chance, Sequence):
+                chances = [_own_generator(chance[one.picture], one.number) for one in part]
+            filled = predict(small_image, small_mask, wanted, chances).float()
+            for window, one in zip(part, filled.split(1), strict=True):
+                place = window.place
+                large = resize(one, *window.size)
+                prediction[place] = torch.where(window.members, large, prediction[place])
+        return prediction
 
     return predict_windows
 
 
-def _one_picture(
-    predict: Predict,
-    side: int,
-    fill: Fill,
-    masked_image: Tensor,
-    mask: Tensor,
-    attributes: Tensor | None,
-    generator: torch.Generator | None,
-) -> Tensor:
-    """(1, C, H, W), several windows at once; they draw their chance one after the other."""
-    prediction = masked_image.clone()
-    windows = hole_windows(mask[0], side)
-    for start in range(0, len(windows), WINDOWS_AT_ONCE):
-        part = windows[start : start + WINDOWS_AT_ONCE]
-        images, masks = [], []
-        for (top, left, height, width), _ in part:
-            window = (..., slice(top, top + height), slice(left, left + width))
-            images.append(resize(masked_image[window], side, side))
-            small = resize(mask[window], side, side)
-            # Shrinking spreads the erased pixels: whatever they touch is hole.
-            masks.append(small if (height, width) == (side, side) else (small > 0).float())
-        small_mask = torch.cat(masks)
-        small_image = erase(torch.cat(images), small_mask, fill)
-        wanted = None if attributes is None else attributes.expand(len(part), -1)
-        chance = None if generator is None else [generator] * len(part)
-        filled = predict(small_image, small_mask, wanted, chance).float()
-        for ((top, left, height, width), members), one in zip(part, filled.split(1), strict=True):
-            window = (..., slice(top, top + height), slice(left, left + width))
-            large = resize(one, height, width)
-            prediction[window] = torch.where(members[window], large, prediction[window])
-    return prediction
+class _Window(NamedTuple):
+    """One of a picture's windows and the hole pixels (H, W) in the picture that it is to fill."""
+
+    picture: int
+    number: int
+    box: Window
+    hole: Tensor
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.box[2:]
+
+    @property
+    def place(self) -> tuple:
+        """Its pixels in a batch, as (1, C, h, w)."""
+        top, left, height, width = self.box
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        return (slice(self.picture, self.picture + 1), slice(None), rows, columns)
+
+    @property
+    def members(self) -> Tensor:
+        """`hole` inside it."""
+        return self.hole[self.place[2:]]
+
+
+def _cut(masked_image: Tensor, mask: Tensor, window: _Window, side: int) -> tuple[Tensor, Tensor]:
+    """A window and its hole as the network is given them, (1, C, side, side) and (1, 1, …)."""
+    small = resize(mask[window.place], side, side)
+    if window.size != (side, side):  # shrinking spreads the erased pixels: what they touch is hole
+        small = (small > 0).float()
+    return resize(masked_image[window.place], side, side), small
+
+
+def _own_generator(generator: torch.Generator, number: int) -> torch.Generator:
+    seed = stream(generator.initial_seed(), number)
+    return torch.Generator(generator.device).manual_seed(seed)

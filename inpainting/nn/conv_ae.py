@@ -8,6 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from inpainting.errors import InputError, check_whole
+
+
+def _check(image_size: int, least: int, latent: int) -> None:
+    check_whole("model.network.latent", latent, 1)
+    if image_size < least:
+        raise InputError(
+            f"data.image_size={image_size} is too small for this autoencoder: type "
+            f"data.image_size={least} or more"
+        )
+
 
 def _halved(size: int, padding: int) -> int:
     """Side after a convolution or pooling of kernel 3 and stride 2."""
@@ -21,12 +32,16 @@ class DigitAutoencoder(nn.Module):
 
     Args:
         channels: image channels
-        image_size: side in pixels, at least 12
+        image_size: side in pixels, at least 9
         latent: numbers that the whole picture is pressed into
+
+    Raises:
+        InputError: smaller pictures, or no latent.
     """
 
     def __init__(self, channels: int = 1, image_size: int = 28, latent: int = 4):
         super().__init__()
+        _check(image_size, 9, latent)
         half = _halved(image_size, 1)
         quarter = _halved(half, 1)
         eighth = _halved(quarter, 0)
@@ -75,12 +90,16 @@ class ColourAutoencoder(nn.Module):
 
     Args:
         channels: image channels
-        image_size: side in pixels
+        image_size: side in pixels, at least 33
         latent: numbers that the whole picture is pressed into
+
+    Raises:
+        InputError: smaller pictures, or no latent.
     """
 
     def __init__(self, channels: int = 3, image_size: int = 512, latent: int = 128):
         super().__init__()
+        _check(image_size, 33, latent)
         side = image_size
         for padding in (1, 1, 0):
             side = _halved(_halved(side, padding), 1)
