@@ -23,6 +23,12 @@ class Window(NamedTuple):
     height: int
     width: int
 
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """Its rows and columns, to index a picture with."""
+        rows = slice(self.top, self.top + self.height)
+        return rows, slice(self.left, self.left + self.width)
+
 
 def known_mean(image: Tensor, mask: Tensor) -> Tensor:
     """Mean colour of the wholly known pixels (mask == 0) of each picture.

@@ -52,9 +52,9 @@ def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
     ) -> Tensor:
         prediction = masked_image.clone()
         windows = [
-            _Window(i, number, *found)
+            _Window(i, number, box, hole[box.pixels].clone())
             for i in range(len(mask))
-            for number, found in enumerate(hole_windows(mask[i], side))
+            for number, (box, hole) in enumerate(hole_windows(mask[i], side))
         ]
         for start in range(0, len(windows), WINDOWS_AT_ONCE):
             part = windows[start : start + WINDOWS_AT_ONCE]
@@ -76,28 +76,22 @@ def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
 
 
 class _Window(NamedTuple):
-    """One of a picture's windows and the hole pixels (H, W) in the picture that it is to fill."""
+    """One of a picture's windows, and which of its pixels (h, w) it is to fill."""
 
     picture: int
     number: int
     box: Window
-    hole: Tensor
+    members: Tensor
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.box[2:]
+        """Height and width."""
+        return self.box.height, self.box.width
 
     @property
     def place(self) -> tuple:
         """Its pixels in a batch, as (1, C, h, w)."""
-        top, left, height, width = self.box
-        rows, columns = slice(top, top + height), slice(left, left + width)
-        return (slice(self.picture, self.picture + 1), slice(None), rows, columns)
-
-    @property
-    def members(self) -> Tensor:
-        """`hole` inside it."""
-        return self.hole[self.place[2:]]
+        return (slice(self.picture, self.picture + 1), slice(None), *self.box.pixels)
 
 
 def _cut(masked_image: Tensor, mask: Tensor, window: _Window, side: int) -> tuple[Tensor, Tensor]:
