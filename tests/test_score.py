@@ -432,9 +432,13 @@ def serve(*words: str) -> Iterator[tuple[subprocess.Popen, str, list[str]]]:
     """The real server on a free port, its address, and what it said."""
     pytest.importorskip("flask", reason="the page needs Flask")
     command = [sys.executable, "-m", "inpainting.score", *words, "port=0"]
-    # A process group of its own, where Ctrl-C is not ignored.
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # where this suite runs in the background, its children would ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as server:
         lines = []
         for line in server.stdout:
