@@ -126,24 +126,58 @@ def _known(mask: Tensor) -> Tensor:
     return mask == 0
 
 
+# x_t and t to x_0; leaves x_t as it is
+Estimate = Callable[[Tensor, int], Tensor]
 # x_t, x_0, noise and t to x_{t-1}; may overwrite the first three
 Reverse = Callable[[Tensor, Tensor, Tensor, int], Tensor]
 
 
+def _estimate(denoiser: Denoiser, image: Tensor, diffusion: Diffusion, clip: bool) -> Estimate:
+    """What the denoiser takes the clean pictures for."""
+    from_x, from_output = diffusion.x_0_from_x.tolist(), diffusion.x_0_from_output.tolist()
+    times = diffusion.times.to(image.device)[:, None].repeat(1, len(image)).unbind()  # T of (B,)
+
+    def estimate(x: Tensor, t: int) -> Tensor:
+        output = denoiser(x, times[t]).to(x.dtype)
+        x_0 = (output * from_output[t]).add_(x, alpha=from_x[t])
+        return x_0.clamp_(-1, 1) if clip else x_0
+
+    return estimate
+
+
+def _guided(
+    estimate: Estimate, image: Tensor, known: Tensor, weights: list[float], clip: bool
+) -> Estimate:
+    """An unclipped estimate, moved to where the known pixels pull it through the network.
+
+    The pull is (d x_0 / d x_t)^T of what x_0 misses of the known pixels (PiGDM: Song, Vahdat,
+    Mardani, Kautz, ICLR 2023, eq. 7 with a mask for H and no noise on the known pixels).
+    """
+
+    def guided(x: Tensor, t: int) -> Tensor:
+        # Evaluation's inference mode keeps no graph.
+        with torch.inference_mode(False), torch.enable_grad():
+            x = x.clone().requires_grad_()
+            x_0 = estimate(x, t)
+            missed = torch.where(known, image - x_0.detach(), 0.0)
+            (pull,) = torch.autograd.grad(x_0, x, missed)
+        x_0 = x_0.detach()
+        return (x_0.clamp_(-1, 1) if clip else x_0).add_(pull, alpha=weights[t])
+
+    return guided
+
+
 @torch.no_grad()
 def _walk(
-    denoiser: Denoiser,
+    estimate: Estimate,
     image: Tensor,
     diffusion: Diffusion,
     schedule: list[int],
     generator: Chance,
-    clip: bool,
     reverse: Reverse,
 ) -> Tensor:
     """From pure noise along a schedule; one draw of noise for each move."""
     assert schedule[0] == diffusion.timesteps - 1, "respace the diffusion to the schedule's steps"
-    from_x, from_output = diffusion.x_0_from_x.tolist(), diffusion.x_0_from_output.tolist()
-    times = diffusion.times.to(image.device)[:, None].repeat(1, len(image)).unbind()  # T of (B,)
     x, noise = torch.empty(2, *image.shape, dtype=torch.float32, device=image.device).unbind()
     normal_(x, generator)
     for start, end in moves(schedule):
@@ -152,11 +186,7 @@ def _walk(
             factor, sigma = jump(diffusion, start, end)
             x = x.mul_(factor).add_(noise, alpha=sigma)
             continue
-        output = denoiser(x, times[start]).to(x.dtype)
-        x_0 = (output * from_output[start]).add_(x, alpha=from_x[start])
-        if clip:
-            x_0.clamp_(-1, 1)
-        x = reverse(x, x_0, noise, start)
+        x = reverse(x, estimate(x, start), noise, start)
     return x
 
 
@@ -196,7 +226,8 @@ def repaint(
         noised = noise.mul_(step.sigma).add_(image, alpha=step.signal)
         return torch.where(known, noised, x)
 
-    return _walk(denoiser, image, diffusion, schedule, generator, clip, reverse)
+    estimate = _estimate(denoiser, image, diffusion, clip)
+    return _walk(estimate, image, diffusion, schedule, generator, reverse)
 
 
 def repaint_fast(
@@ -208,6 +239,7 @@ def repaint_fast(
     generator: Chance = None,
     clip: bool = True,
     eta: float | None = 1.0,
+    guidance: float = 0.0,
 ) -> Tensor:
     """DDNM with time travel (arXiv 2212.00490, sections 3.2 and 3.3), for few steps.
 
@@ -229,6 +261,9 @@ def repaint_fast(
             them were read right. It costs spread: with the best denoiser of independent pixels of
             standard deviation 0.3, 50 steps fill them with 0.282 at 0, 0.246 at 0.85 and 0.202
             at 1
+        guidance: how far the unknown pixels of x_0 go along the pull of the known ones, see
+            `_guided`; 0 leaves it out, 1 is PiGDM's. It lets the known pixels decide early what
+            the hole shows; each call then takes about three times as long
 
     Returns:
         (B, C, H, W); known pixels are the image's, exactly
@@ -240,4 +275,10 @@ def repaint_fast(
         mended = torch.where(known, image, x_0)
         return x.mul_(step.from_x).add_(mended, alpha=step.from_x_0).add_(noise, alpha=step.noise)
 
-    return _walk(denoiser, image, diffusion, schedule, generator, clip, reverse)
+    if guidance:
+        weights = (guidance * diffusion.signal).tolist()
+        unclipped = _estimate(denoiser, image, diffusion, clip=False)
+        estimate = _guided(unclipped, image, known, weights, clip)
+    else:
+        estimate = _estimate(denoiser, image, diffusion, clip)
+    return _walk(estimate, image, diffusion, schedule, generator, reverse)

@@ -58,6 +58,8 @@ class DDPM(Inpainter):
         jump_length: steps of one jump back
         jump_n_sample: how often each stretch is walked
         eta: share of fresh noise of repaint_fast, see `repaint.steps_down`
+        guidance: how far the known pixels pull the hole through repaint_fast's network, see
+            `repaint.repaint_fast`; 0 leaves it out
         candidates: samples of each completion, of which the medoid is kept; 1 keeps the sample
         optimizer: of the network's parameters
         options: see `Inpainter`
@@ -81,7 +83,8 @@ class DDPM(Inpainter):
         jump_length: int | None,
         jump_n_sample: int | None,
         eta: float | None,
-        candidates: int = 1,  # what runs did that were trained before there was a choice
+        guidance: float = 0.0,  # this and the next: of runs from before there was a choice
+        candidates: int = 1,
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):
@@ -91,6 +94,10 @@ class DDPM(Inpainter):
         if not 0 <= ema_decay < 1:
             raise InputError(f"model.ema_decay={ema_decay}: type a number from 0 up to below 1")
         check_whole("model.candidates", candidates, 1)
+        if guidance < 0 or (guidance and sampler != "repaint_fast"):
+            raise InputError(
+                f"model.guidance={guidance}: type 0, or more with model.sampler=repaint_fast"
+            )
         self.network, self.average = network, Average(network)
         self.size_multiple, self.ema_decay = network.size_multiple, ema_decay
         self.diffusion = Diffusion(betas, objective)
@@ -109,7 +116,8 @@ class DDPM(Inpainter):
             )
         self.jumps = (length, repeats)
         steps_down(self.respaced, eta)  # refuses a wrong eta before a training, not after it
-        self.sampler, self.eta, self.candidates = sampler, eta, candidates
+        self.sampler, self.eta, self.guidance = sampler, eta, guidance
+        self.candidates = candidates
         self.make_optimizer = optimizer
         self.compiled, self._sampling = False, None
 
@@ -126,6 +134,7 @@ class DDPM(Inpainter):
             "jump_length": self.jumps[0],
             "jump_n_sample": self.jumps[1],
             "eta": self.eta if self.sampler == "repaint_fast" else None,
+            "guidance": self.guidance,
             "candidates": self.candidates,
             "network_calls": self.network_calls,
             "num_completions": self.num_completions,
@@ -142,7 +151,7 @@ class DDPM(Inpainter):
         image = masked_image.float() * 2 - 1
         diffusion = self.respaced = self.respaced.to(image.device)
         fast = self.sampler == "repaint_fast"  # replace is repaint on a schedule without jumps
-        sample = partial(repaint_fast, eta=self.eta) if fast else repaint
+        sample = partial(repaint_fast, eta=self.eta, guidance=self.guidance) if fast else repaint
         denoiser = _Telling(self._sampling_network(image.device), self.network_calls)
         with torch.autocast(image.device.type, enabled=False):
             inputs = (denoiser, image, mask, diffusion, self.schedule, generator)
