@@ -200,6 +200,28 @@ def test_bf16_samples_with_bf16_weights_and_leaves_the_own_ones(composed) -> Non
     assert all(value.dtype == after[name].dtype for name, value in before.items())
 
 
+def test_guidance_goes_through_the_whole_method(composed) -> None:
+    typed = ["model.sampling_steps=3", "model.jump_length=1", "model.jump_n_sample=1"]
+    mask = torch.zeros(2, 1, 16, 16)
+    mask[..., 4:] = 1
+    fills = {}
+    for guidance in (0, 1):
+        method = built(composed, *typed, f"model.guidance={guidance}").eval()
+        image = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+            fills[guidance] = method.complete(image, mask, generator=generators)
+            scrambled = torch.where(mask > 0, 1 - image, image)
+            generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+            again = method.complete(scrambled, mask, generator=generators)
+        assert torch.equal(fills[guidance][:, 0, :, :, 4:], again[:, 0, :, :, 4:])
+        assert torch.equal(fills[guidance][:, 0, :, :, :4], image[..., :4])
+        assert method.facts()["guidance"] == guidance
+    assert not torch.equal(fills[0], fills[1])
+    with pytest.raises(Exception, match="model.guidance=1"):
+        built(composed, "model.guidance=1", "model.sampler=repaint")
+
+
 @pytest.mark.parametrize(
     "typed",
     [
@@ -212,6 +234,7 @@ def test_bf16_samples_with_bf16_weights_and_leaves_the_own_ones(composed) -> Non
         "model.jump_length=0",
         "model.jump_length=20",  # of 20 steps: nothing would be resampled
         "model.jump_n_sample=2.5",
+        "model.guidance=-1",
         "model.candidates=0",
         "model.candidates=1.5",
         "model.num_completions=0",

@@ -52,11 +52,12 @@ def all_samplers(schedule: list[int]) -> dict:
     return {
         "repaint": lambda *inputs: repaint(*inputs[:4], schedule, *inputs[4:]),
         "repaint_fast": lambda *inputs: repaint_fast(*inputs[:4], schedule, *inputs[4:]),
+        "guided": lambda *inputs: repaint_fast(*inputs[:4], schedule, *inputs[4:], guidance=1.0),
         "replace": lambda *inputs: repaint(*inputs[:4], jump_schedule(T, 1, 1), *inputs[4:]),
     }
 
 
-SAMPLERS = ["repaint", "repaint_fast", "replace"]
+SAMPLERS = ["repaint", "repaint_fast", "guided", "replace"]
 
 
 @pytest.mark.parametrize(
@@ -392,6 +393,61 @@ def test_ddnm_without_fresh_noise_and_jumps_depends_on_the_first_noise_alone() -
         before = diffusion.alphas_cumprod[t - 1].item() if t else 1.0
         x = math.sqrt(before) * x_0 + math.sqrt(1 - before) * eps
     assert torch.allclose(found, x, atol=1e-4)
+
+
+def test_guidance_is_the_transposed_jacobian_of_what_the_known_pixels_miss() -> None:
+    weights = torch.tensor([[0.5, 0.2, -0.1], [0.3, 0.4, 0.6], [0.1, -0.2, 0.7]])
+    image = torch.tensor([0.2, -0.5, 0.0]).view(1, 1, 1, 3)
+    mask = torch.tensor([0.0, 0.0, 1.0]).view(1, 1, 1, 3)
+    diffusion = Diffusion(cosine_betas(4), "x_0").respace(1)  # a single step, from pure noise
+    noise = torch.empty(1, 1, 1, 3).normal_(generator=seeded()).flatten()
+    found = repaint_fast(
+        lambda x, t: x @ weights.T, image, mask, diffusion, [0, -1], seeded(), False, guidance=2.0
+    )
+    x_0 = weights @ noise
+    missed = torch.tensor([0.2 - x_0[0], -0.5 - x_0[1], 0.0])
+    pull = weights.T @ missed
+    filled = x_0[2] + 2.0 * float(diffusion.signal[0]) * pull[2]
+    assert torch.allclose(found.flatten(), torch.stack([*image.flatten()[:2], filled]), atol=1e-6)
+
+
+def test_guided_fills_come_closer_to_the_exact_posterior() -> None:
+    """Two pixels that go together: of the second, the first being 0.4, it is known exactly."""
+    covariance = 0.09 * torch.tensor([[1.0, 0.9], [0.9, 1.0]])
+    diffusion = Diffusion(cosine_betas(1000), "x_0").respace(T)
+    levels = dict(
+        zip(
+            diffusion.times.tolist(),
+            zip(diffusion.signal, diffusion.sigma, strict=True),
+            strict=True,
+        )
+    )
+
+    def best(x: Tensor, t: Tensor) -> Tensor:
+        signal, sigma = (float(one) for one in levels[int(t[0])])
+        both = signal**2 * covariance + sigma**2 * torch.eye(2)
+        return x @ (signal * covariance @ torch.linalg.inv(both)).T
+
+    image = torch.tensor([0.4, 0.0]).expand(4000, 1, 1, 2)
+    mask = torch.tensor([0.0, 1.0]).expand(4000, 1, 1, 2)
+
+    def mean(guidance: float) -> float:
+        schedule = jump_schedule(T, 1, 1)
+        filled = repaint_fast(best, image, mask, diffusion, schedule, seeded(), guidance=guidance)
+        return float(filled[..., 1].mean())
+
+    exact = 0.9 * 0.4
+    assert abs(mean(1.0) - exact) < 0.6 * abs(mean(0.0) - exact)
+
+
+def test_guidance_works_where_evaluation_keeps_no_graph() -> None:
+    image, mask = picture()
+    diffusion, schedule = Diffusion(linear_betas(T)), jump_schedule(T, 5, 2)
+    expected = repaint_fast(denoiser, image, mask, diffusion, schedule, seeded(), guidance=1.0)
+    with torch.inference_mode():
+        inputs = (image.clone(), mask.clone())  # as a loader hands them over
+        found = repaint_fast(denoiser, *inputs, diffusion, schedule, seeded(), guidance=1.0)
+    assert torch.equal(found, expected) and not found.requires_grad
 
 
 def test_the_medoid_is_the_sample_between_the_others() -> None:
