@@ -37,12 +37,12 @@ def test_the_defaults_are_the_reports_network_on_the_digits_of_scikit_learn(comp
 @pytest.mark.parametrize(
     ("typed", "calls", "steps"),
     [
-        ([], 50, 20),
+        ([], 25, 25),
         (["model.sampler=repaint"], 2410, 250),
         (["model.sampler=replace"], 250, 250),
         (["model.sampler=replace", "model.sampling_steps=50", "model.jump_n_sample=7"], 50, 50),
-        (["model.sampling_steps=25", "model.jump_n_sample=5"], 105, 25),
-        (["model.candidates=4"], 200, 20),
+        (["model.sampling_steps=20", "model.jump_length=5", "model.jump_n_sample=3"], 50, 20),
+        (["model.candidates=4"], 100, 25),
         (["model.sampler=repaint", "model.betas.timesteps=100", "model.jump_n_sample=1"], 100, 100),
     ],
 )
@@ -220,6 +220,8 @@ def test_guidance_goes_through_the_whole_method(composed) -> None:
     assert not torch.equal(fills[0], fills[1])
     with pytest.raises(Exception, match="model.guidance=1"):
         built(composed, "model.guidance=1", "model.sampler=repaint")
+    with pytest.raises(Exception, match="model.jump_length=20 of 20 sampling steps never jumps"):
+        built(composed, "model.jump_length=20", "model.sampling_steps=20", "model.jump_n_sample=3")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,6 @@ def test_guidance_goes_through_the_whole_method(composed) -> None:
         "model.sampling_steps=1001",
         "model.sampling_steps=0",
         "model.jump_length=0",
-        "model.jump_length=20",  # of 20 steps: nothing would be resampled
         "model.jump_n_sample=2.5",
         "model.guidance=-1",
         "model.candidates=0",
@@ -254,10 +255,12 @@ def test_a_choice_that_there_is_not_is_named(composed, typed: str) -> None:
 
 
 def test_a_short_walk_resamples_as_well(composed) -> None:
-    for steps, calls in ((10, 26), (4, 10), (3, 7), (1, 1)):
-        assert built(composed, f"model.sampling_steps={steps}").network_calls == calls
-    facts = built(composed, "model.sampling_steps=10").facts()
-    assert (facts["jump_length"], facts["jump_n_sample"], facts["eta"]) == (2, 3, 1.0)
+    for steps, calls in ((250, 2410), (40, 310), (8, 62), (1, 1)):
+        typed = ["model.sampler=repaint", f"model.sampling_steps={steps}"]
+        assert built(composed, *typed).network_calls == calls
+    facts = built(composed, *typed[:1], "model.sampling_steps=8").facts()
+    assert [facts[key] for key in ("jump_length", "jump_n_sample", "guidance")] == [2, 10, 0.0]
+    assert facts["eta"] is None and built(composed).facts()["guidance"] == 1.0
 
 
 def test_several_completions_side_by_side_with_their_spread(

@@ -32,11 +32,11 @@ from inpainting.repaint import (
     steps_down,
 )
 
-# sampling_steps, jump_length and jump_n_sample that are taken where the yaml says null
+# sampling_steps, jump_length, jump_n_sample and guidance that are taken where the yaml says null
 SAMPLERS = {
-    "repaint": (250, 10, 10),  # arXiv 2201.09865, section 5.2
-    "repaint_fast": (20, 5, 3),  # 50 calls
-    "replace": (250, 1, 1),
+    "repaint": (250, 10, 10, 0.0),  # arXiv 2201.09865, section 5.2
+    "repaint_fast": (25, 1, 1, 1.0),
+    "replace": (250, 1, 1, 0.0),
 }
 SECONDS_BETWEEN_LINES = 60  # of a long sampling's progress
 
@@ -59,7 +59,7 @@ class DDPM(Inpainter):
         jump_n_sample: how often each stretch is walked
         eta: share of fresh noise of repaint_fast, see `repaint.steps_down`
         guidance: how far the known pixels pull the hole through repaint_fast's network, see
-            `repaint.repaint_fast`; 0 leaves it out
+            `repaint.repaint_fast`; 0 leaves it out, None is the sampler's own
         candidates: samples of each completion, of which the medoid is kept; 1 keeps the sample
         optimizer: of the network's parameters
         options: see `Inpainter`
@@ -83,7 +83,7 @@ class DDPM(Inpainter):
         jump_length: int | None,
         jump_n_sample: int | None,
         eta: float | None,
-        guidance: float = 0.0,  # this and the next: of runs from before there was a choice
+        guidance: float | None = None,  # this and the next: runs from before there was a choice
         candidates: int = 1,
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
@@ -94,14 +94,15 @@ class DDPM(Inpainter):
         if not 0 <= ema_decay < 1:
             raise InputError(f"model.ema_decay={ema_decay}: type a number from 0 up to below 1")
         check_whole("model.candidates", candidates, 1)
+        self.network, self.average = network, Average(network)
+        self.size_multiple, self.ema_decay = network.size_multiple, ema_decay
+        self.diffusion = Diffusion(betas, objective)
+        steps, length, repeats, own_guidance = SAMPLERS[sampler]
+        guidance = own_guidance if guidance is None else guidance
         if guidance < 0 or (guidance and sampler != "repaint_fast"):
             raise InputError(
                 f"model.guidance={guidance}: type 0, or more with model.sampler=repaint_fast"
             )
-        self.network, self.average = network, Average(network)
-        self.size_multiple, self.ema_decay = network.size_multiple, ema_decay
-        self.diffusion = Diffusion(betas, objective)
-        steps, length, repeats = SAMPLERS[sampler]
         steps = min(steps, self.diffusion.timesteps) if sampling_steps is None else sampling_steps
         self.respaced = self.diffusion.respace(steps)
         if sampler != "replace":  # which never jumps

@@ -102,19 +102,21 @@ def test_a_whole_fill_is_faster_than_diffusers(report: Callable[..., None]):
     """Their loop for twenty calls, times 2,410 / 20; ours whole, with the default schedule."""
     image, mask = holes(64)
     plain, half = unet(False), unet(True)
-    schedule = jump_schedule(*SAMPLERS["repaint_fast"])
+    *walk, guidance = SAMPLERS["repaint_fast"]
+    schedule = jump_schedule(*walk)
     diffusion = Diffusion(cosine_betas(1000), "v").respace(schedule[0] + 1)
 
     def theirs() -> float:
         return process_seconds(lambda: diffusers_walk(plain, image, mask, 20)) * 2410 / 20
 
     def ours() -> float:
-        return process_seconds(lambda: repaint_fast(half, image, mask, diffusion, schedule))
+        inputs = (half, image, mask, diffusion, schedule)
+        return process_seconds(lambda: repaint_fast(*inputs, guidance=guidance))
 
     pairs = in_turn(theirs, ours, repeats=3)
     report(
         "a fill at batch 64: diffusers' RePaint (2,410 calls, float32) / repaint_fast "
-        f"({network_calls(schedule)} calls, bf16)",
+        f"({network_calls(schedule)} guided calls, bf16)",
         Spread.of([one / other for one, other in pairs]),
         at_least=20,
         digits=0,
