@@ -263,7 +263,7 @@ def repaint_fast(
             at 1
         guidance: how far the unknown pixels of x_0 go along the pull of the known ones, see
             `_guided`; 0 leaves it out, 1 is PiGDM's. It lets the known pixels decide early what
-            the hole shows; each call then takes about three times as long
+            the hole shows; each call then takes three to six times as long
 
     Returns:
         (B, C, H, W); known pixels are the image's, exactly
