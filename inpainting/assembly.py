@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting.callbacks import Evaluation
+from inpainting.checkpoints import AtomicCheckpointIO
 from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.pictures import Pictures
@@ -145,6 +146,7 @@ def build_trainer(config: DictConfig) -> Trainer:
             config.trainer,
             callbacks=callbacks,
             logger=loggers or False,
+            plugins=[AtomicCheckpointIO()],
             # Without a checkpoint or progress callback Lightning would add one of its own.
             enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
             enable_progress_bar=any(isinstance(one, ProgressBar) for one in callbacks),

@@ -4,10 +4,36 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import LightningModule, Trainer
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
 
+from inpainting.atomic import replacing
 from inpainting.errors import InputError
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's, but a checkpoint replaces the one before only when it is safe on the disk.
+
+    Lightning writes to the system's folder for temporary files and moves the file from there. Where
+    that is another file system, which is common in containers and on clusters, moving means truncating
+    the earlier checkpoint and copying: a process killed at that moment leaves neither.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint whole or not at all."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path, "wb") as file:
+            torch.save(checkpoint, file)
+
+
+def ended_within_an_epoch(trainer: Trainer) -> bool:
+    """Whether something, such as `trainer.max_time`, stops the training before its epoch is over."""
+    return trainer.should_stop and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -38,7 +64,9 @@ class BestCheckpoint(ModelCheckpoint):
                 f"{self.monitor} is NaN, so no epoch can be the best: type "
                 "monitor.metric=val/loss monitor.mode=min"
             )
-        super().on_validation_end(trainer, pl_module)
+        # What a resume will not come by again must not take the place of what it remembers.
+        if not (ended_within_an_epoch(trainer) and self.best_model_path):
+            super().on_validation_end(trainer, pl_module)
 
 
 class LastCheckpoint(Checkpoint):
@@ -57,8 +85,9 @@ class LastCheckpoint(Checkpoint):
             trainer.save_checkpoint(self.path)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after validation and all other callbacks."""
-        trainer.save_checkpoint(self.path)
+        """Save after validation and all other callbacks, unless the epoch was cut short."""
+        if not ended_within_an_epoch(trainer):
+            trainer.save_checkpoint(self.path)
 
 
 class Clock(Callback):

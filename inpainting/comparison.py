@@ -11,6 +11,7 @@ from lightning import LightningDataModule, Trainer
 from omegaconf import DictConfig
 
 from inpainting.assembly import Tested, build_method, check_channels, test
+from inpainting.atomic import write_text
 from inpainting.errors import InputError
 from inpainting.grid import picture_grid
 from inpainting.methods.base import Inpainter
@@ -81,7 +82,7 @@ def test_against(
             tested[-1].result.write(folder / "against" / Path(name).name)
     results = [one.result for one in tested]
     if trainer.is_global_zero:
-        (folder / "table.md").write_text(as_markdown(results))
+        write_text(folder / "table.md", as_markdown(results))
         if len(tested) > 1 and first.shown:
             draw_comparison(tested).save(folder / "pictures" / "comparison.png")
     return results

@@ -13,6 +13,8 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from omegaconf import DictConfig, OmegaConf
 
+from inpainting.atomic import replacing
+
 
 def log_config(trainer: Trainer, config: DictConfig) -> None:
     """The resolved configuration, to all loggers."""
@@ -65,10 +67,8 @@ def drop_rows_after(path: Path, step: int) -> None:
     with open(path, newline="") as file:
         reader = csv.DictReader(file)
         header, rows = reader.fieldnames or [], list(reader)
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "w", newline="") as file:
+    with replacing(path, newline="") as file:
         writer = csv.DictWriter(file, header)
         writer.writeheader()
         # Lightning counts steps from 0.
         writer.writerows(row for row in rows if int(row["step"]) < step)
-    temporary.replace(path)

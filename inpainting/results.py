@@ -14,8 +14,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from inpainting.atomic import replacing, write_json
 from inpainting.metrics import paired_difference
-from inpainting.runs import write_json
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "opencv-python", "numpy")
 OPTIONAL_PACKAGES = ("torch-fidelity",)  # FID and KID follow from its network
@@ -48,7 +48,7 @@ class Result:
         # JSON has no NaN: what could not be measured (no hole, say) is null.
         summary = {name: v if np.isfinite(v) else None for name, v in self.summary.items()}
         content = {"method": self.method, **summary, **self.facts, **provenance()}
-        with open(folder / "per_image.csv", "w", newline="") as file:
+        with replacing(folder / "per_image.csv", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["file", *self.rows])
             columns = [column.tolist() for column in self.rows.values()]

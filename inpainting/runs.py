@@ -5,7 +5,6 @@
 sweep's job that failed has `failed.txt`.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import CONF
+from inpainting.atomic import write_text
 from inpainting.errors import InputError, for_the_user, is_first_process
 from inpainting.settings import flat
 
@@ -222,13 +222,7 @@ def failure_noted(folder: Path) -> Iterator[None]:
 def write_config(config: DictConfig, folder: Path) -> None:
     """Write the resolved configuration, and the overrides that a resumed run starts from."""
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
-    OmegaConf.save(resolved, folder / "config.yaml")
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(resolved))
     (folder / ".hydra").mkdir(exist_ok=True)
-    OmegaConf.save(HydraConfig.get().overrides.task, folder / ".hydra" / "overrides.yaml")
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write indented JSON whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    temporary.replace(path)
+    typed = OmegaConf.to_yaml(HydraConfig.get().overrides.task)
+    write_text(folder / ".hydra" / "overrides.yaml", typed)

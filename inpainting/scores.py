@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from inpainting.atomic import replacing
 from inpainting.errors import InputError
 
 FOLDER = "scores"
@@ -95,9 +96,8 @@ def _widen(path: Path) -> None:
     before, now = (",".join(columns).encode() for columns in (BEFORE, COLUMNS))
     content = path.read_bytes() if path.exists() else b""
     if content.splitlines()[:1] == [before]:
-        whole = path.with_suffix(".new")
-        whole.write_bytes(now + content.removeprefix(before))
-        whole.replace(path)
+        with replacing(path, "wb") as file:
+            file.write(now + content.removeprefix(before))
 
 
 def read_scores(path: Path) -> list[Score]:

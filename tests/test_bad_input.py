@@ -75,6 +75,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
         ([*SHORT, "trainer.accelerator=gpus"], ["gpus", "Available names"]),
         ([*SHORT, "trainer.max_epochs=0"], ["trainer.max_epochs=1"]),
         # other runs and methods
+        (["model=telea", "data=photos", "model.algorithm=foo"], ["model.algorithm=foo", "telea or"]),
         ([*SHORT, "resume=nowhere"], ["resume=nowhere", "folder of a run"]),
         (["resume=empty"], ["resume=empty", "config.yaml"]),
         ([*SHORT, "init_from=nowhere"], ["init_from=nowhere", ".ckpt"]),

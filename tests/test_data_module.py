@@ -35,7 +35,14 @@ def tiny(epoch: int = 0, rank: int = 0, world: int = 1, **changes) -> Tiny:
         "eval_mask_seed": 2,
     }
     data = Tiny(**{**settings, **changes})
-    data.trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank, world_size=world)
+    data.trainer = SimpleNamespace(
+        current_epoch=epoch,
+        global_rank=rank,
+        world_size=world,
+        fit_loop=SimpleNamespace(
+            epoch_progress=SimpleNamespace(current=SimpleNamespace(processed=epoch))
+        ),
+    )
     data.setup()
     return data
 
@@ -92,6 +99,15 @@ def test_fixed_training_holes_stay_with_their_picture_and_dynamic_ones_do_not() 
     assert not any(torch.equal(first[i], second[i]) for i in first.keys() & second.keys())
     with pytest.raises(InputError, match="type dynamic or fixed"):
         tiny(train_holes="never")
+
+
+def test_a_training_batch_can_be_looked_at_without_a_trainer() -> None:
+    data = tiny(augment=FlipZoom(zoom=1.5))
+    data.trainer = None
+    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    expected = data.datasets["train"].pictures.images[batch["index"].numpy()] / 255
+    assert np.allclose(batch["image"].permute(0, 2, 3, 1).numpy(), expected, atol=1e-6)
+    assert batch["mask"].mean() > 0
 
 
 def test_the_mask_hash_names_holes_and_pictures() -> None:

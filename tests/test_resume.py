@@ -130,6 +130,51 @@ def test_killed_within_an_epoch(
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
+# Stops as `trainer.max_time` does, but at a batch that a test can choose.
+STOPPER = """
+from lightning import Callback
+
+class StopWithin(Callback):
+    def on_train_batch_end(self, trainer, module, *rest):
+        trainer.should_stop = module.batches_seen + 1 == 12
+"""
+
+
+def test_a_training_that_time_ends_within_an_epoch_repeats_that_epoch(
+    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stopper.py").write_text(STOPPER)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = [*small("conv_ae"), "trainer.max_epochs=3"]
+    command("train", *settings, "hydra.run.dir=whole")
+    command(
+        "train", *settings, "hydra.run.dir=parts", "+callbacks.stop={_target_:stopper.StopWithin}"
+    )
+    assert checkpoint(tmp_path / "parts")["loops"]["fit_loop"]["epoch_loop.batch_progress"][
+        "total"
+    ]["completed"] == 8  # of the whole epochs, one
+    command("train", "resume=parts", "callbacks.stop=null")
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    best = [
+        torch.load(tmp_path / name / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
+        for name in ("whole", "parts")
+    ]
+    assert_same(*best)
+
+
+def test_worker_processes_read_a_resumed_epoch_in_its_own_order(
+    command, tmp_path: Path, masks_seen: list
+) -> None:
+    settings = [*small("conv_ae"), "data.num_workers=1", "++model.lr_schedule=null"]
+    command("train", *settings, "trainer.max_epochs=2", "hydra.run.dir=whole")
+    whole, masks_seen[:] = list(masks_seen), []
+    command("train", *settings, "trainer.max_epochs=1", "hydra.run.dir=parts")
+    # The number of workers changes nothing, so a sweep may go on with another.
+    command("train", "resume=parts", "trainer.max_epochs=2", "data.num_workers=2")
+    assert masks_seen == whole
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_a_valid_checkpoint_and_a_failing_status(
     tmp_path: Path, sent: signal.Signals

@@ -163,7 +163,7 @@ class InpaintingDataModule(LightningDataModule):
                 f"the {split} pictures have {channels} channels: type data.channels={channels}"
             )
         if split == "train":
-            world = self.trainer.world_size if self.trainer else 1
+            world = self._world_size
             if count < self.batch_size * world:
                 raise InputError(
                     f"{count} training pictures are fewer than one batch "
@@ -197,13 +197,30 @@ class InpaintingDataModule(LightningDataModule):
         dataset = self.datasets["train"]
         sampler = DistributedSampler(
             dataset,
-            num_replicas=self.trainer.world_size,
-            rank=self.trainer.global_rank,
+            num_replicas=self._world_size,
+            rank=self._rank,
             seed=stream(self.seed) % 2**31,
             drop_last=True,
         )
-        sampler.set_epoch(self.trainer.current_epoch)
+        sampler.set_epoch(self._next_epoch)
         return self._loader(dataset, self.batch_size, sampler=sampler, drop_last=True)
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank if self.trainer else 0
+
+    @property
+    def _next_epoch(self) -> int:
+        """The epoch that the next pass over the training images belongs to.
+
+        Not `current_epoch`, which a resumed trainer sets only after it has opened the loader: worker
+        processes, which read ahead, would already have been handed the previous epoch's order.
+        """
+        return self.trainer.fit_loop.epoch_progress.current.processed if self.trainer else 0
 
     def val_dataloader(self) -> DataLoader:
         """In order."""
@@ -230,27 +247,31 @@ class InpaintingDataModule(LightningDataModule):
         """On the device: uint8 to float, augmentation, holes."""
         # (B, H, W, C) seen as (B, C, H, W) is channels_last already; float() keeps that.
         image = batch["image"].permute(0, 3, 1, 2).float().div_(255)
-        if self.trainer is not None and self.trainer.training:
-            generator = self._training_generator(image.device)
-            if self.augment is not None:
-                image = self.augment(image, generator)
+        fitting = self.trainer is not None and self.trainer.training
+        if fitting:
+            self._start_epoch(image.device)
+        if fitting and self.augment is not None:
+            image = self.augment(image, self.generator)
         if "mask" in batch:
             mask = batch["mask"].unsqueeze(1).float().div_(255)
         else:
-            mask = self.mask(len(image), image.shape[2], image.shape[3], generator)
+            if self.generator is None:  # a training batch outside of a training, to look at
+                self.generator = self._epoch_generator(image.device, epoch=0)
+            mask = self.mask(len(image), image.shape[2], image.shape[3], self.generator)
         return {**batch, "image": image, "mask": mask}
 
-    def _training_generator(self, device: torch.device) -> torch.Generator:
-        """Training's chance, started anew at each epoch from (seed, rank, epoch).
+    def _start_epoch(self, device: torch.device) -> None:
+        """Start training's chance anew at each epoch from (seed, rank, epoch).
 
         Torch's global generators start anew with it, for the noise that methods draw, so a resumed
         run draws what an uninterrupted one does.
         """
-        epoch, rank = self.trainer.current_epoch, self.trainer.global_rank
-        if self.generator is None or self._seeded_epoch != epoch:
+        epoch = self.trainer.current_epoch
+        if self._seeded_epoch != epoch:
             self._seeded_epoch = epoch
-            self.generator = torch.Generator(device).manual_seed(
-                stream(self.seed, rank, epoch, AUGMENTED)
-            )
-            torch.manual_seed(stream(self.seed, rank, epoch, TRAINING))
-        return self.generator
+            self.generator = self._epoch_generator(device, epoch)
+            torch.manual_seed(stream(self.seed, self._rank, epoch, TRAINING))
+
+    def _epoch_generator(self, device: torch.device, epoch: int) -> torch.Generator:
+        seed = stream(self.seed, self._rank, epoch, AUGMENTED)
+        return torch.Generator(device).manual_seed(seed)

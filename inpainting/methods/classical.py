@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from inpainting.chance import Chance
+from inpainting.errors import InputError
 from inpainting.image import known_mean
 from inpainting.methods.base import Inpainter
 
@@ -36,6 +37,9 @@ class OpenCVFill(Inpainter):
             al. 2001)
         radius: pixels around a pixel that its colour is taken from
         options: see `Inpainter`
+
+    Raises:
+        InputError: an unknown algorithm.
     """
 
     trained = False
@@ -43,7 +47,7 @@ class OpenCVFill(Inpainter):
     def __init__(self, algorithm: str, radius: float = 3.0, **options):
         super().__init__(**options)
         if algorithm not in ALGORITHMS:
-            raise ValueError(f"algorithm={algorithm!r}: choose one of {', '.join(ALGORITHMS)}")
+            raise InputError(f"model.algorithm={algorithm}: type {' or '.join(ALGORITHMS)}")
         self.algorithm, self.radius = algorithm, radius
 
     def predict(

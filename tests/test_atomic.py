@@ -1,0 +1,75 @@
+"""What a later command reads is written whole or not at all."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+
+from inpainting.atomic import replacing, write_text
+from inpainting.checkpoints import AtomicCheckpointIO
+
+
+def test_an_error_while_writing_leaves_the_earlier_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    write_text(path, "first")
+    with pytest.raises(OSError, match="full"), replacing(path) as file:
+        file.write("second, but only half")
+        raise OSError("the disk is full")
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_checkpoint_never_passes_through_the_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another file system, what comes from there is copied over the earlier checkpoint."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "does not exist"))
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, tmp_path / "run" / "last.ckpt")
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True) == {"epoch": 1}
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["last.ckpt"]
+
+
+def test_the_trainer_saves_that_way(composed, tmp_path: Path, monkeypatch) -> None:
+    from inpainting.assembly import build_trainer
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "does not exist"))
+    trainer: Trainer = build_trainer(composed("trainer=cpu", "callbacks=none", "logger=none"))
+    trainer.strategy.connect(LightningModule())
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
+
+
+WRITER = """
+import sys, torch
+from inpainting.checkpoints import AtomicCheckpointIO
+for i in range(10**9):
+    AtomicCheckpointIO().save_checkpoint({"i": i, "x": torch.zeros(10**6)}, sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_kills_while_saving_leave_a_checkpoint_that_loads(tmp_path: Path) -> None:
+    """`kill -9` at random moments of a process that does nothing but save."""
+    other = Path("/dev/shm")
+    environment = {**os.environ, "TMPDIR": str(other if other.is_dir() else tmp_path)}
+    path, seen = tmp_path / "last.ckpt", -1
+    for number in range(40):
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], env=environment)
+        until = time.monotonic() + 60
+        changed = path.stat().st_mtime_ns if path.exists() else 0
+        while not path.exists() or path.stat().st_mtime_ns == changed:
+            assert time.monotonic() < until
+            time.sleep(0.002)
+        time.sleep(0.001 * number)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert torch.load(path, weights_only=True)["i"] >= 0
+        seen += 1
+    assert seen == 39
