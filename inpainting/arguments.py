@@ -113,6 +113,10 @@ def _kept(run: Run, arguments: list[str]) -> list[str]:
     """
     kept = [t for t in run.overrides if key_of(t).split(".")[0].split("@")[0] not in TRAINING_KEYS]
     common = {"data": list(OmegaConf.load(Path(CONF) / "data" / "base.yaml")), "mask": []}
+    # A part of the model that is chosen anew, such as its sampler, comes with its own values.
+    parts = [key_of(text) for text in arguments if key_of(text).startswith("model/")]
+    for part in parts:
+        kept = [t for t in kept if not key_of(t).startswith(part.replace("/", ".") + ".")]
     for group, keys in common.items():
         if _given(arguments, group) in (None, run.choice(group)):
             continue

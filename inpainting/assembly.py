@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from inpainting.callbacks import Evaluation
 from inpainting.checkpoints import AtomicCheckpointIO
+from inpainting.dashboard import Dashboard
 from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.pictures import Pictures
@@ -52,6 +53,22 @@ def build_method(model: DictConfig, config: DictConfig) -> Inpainter:
     if config.compile:
         method.compile_networks()
     return method
+
+
+def shrunk(model: DictConfig, small: DictConfig | None, typed: Sequence[str]) -> DictConfig:
+    """A model made small by its own settings for that, but for what was typed.
+
+    Args:
+        model: as composed
+        small: its settings
+        typed: overrides of the command line
+    """
+    smaller = OmegaConf.merge(model, small or {})
+    for key in (text.lstrip("+").split("=")[0] for text in typed):
+        if key.startswith("model."):
+            own = key.removeprefix("model.")
+            OmegaConf.update(smaller, own, OmegaConf.select(model, own))
+    return smaller
 
 
 def check_devices(trainer: DictConfig) -> None:
@@ -141,6 +158,12 @@ def build_trainer(config: DictConfig) -> Trainer:
     if not config.trainer.enable_progress_bar:
         callbacks = [one for one in callbacks if not isinstance(one, ProgressBar)]
     loggers = [build(c) for c in (config.logger or {}).values() if c is not None]
+    columns = {
+        k: v for one in callbacks if isinstance(one, Evaluation) for k, v in one.columns.items()
+    }
+    for logger in loggers:
+        if isinstance(logger, Dashboard):
+            logger.columns = columns
     try:
         return instantiate(
             config.trainer,
@@ -196,9 +219,12 @@ def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: s
         "test_images_per_second": evaluation.images_per_second,
         "device": str(method.device),
         "precision": trainer.precision,
+        "measured_with": sorted({name for one in evaluation.metrics for name in one.packages}),
         **method.facts(),
     }
     files = [data.file("test", int(index)) for index in rows["index"]]
     pictures = [one for one in trainer.callbacks if isinstance(one, Pictures)]
     shown = dict(pictures[0].shown) if pictures else {}
-    return Tested(Result(name, evaluation.summary, rows, files, facts), method, shown)
+    return Tested(
+        Result(name, evaluation.columns, evaluation.summary, rows, files, facts), method, shown
+    )

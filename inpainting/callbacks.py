@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,17 @@ from lightning.pytorch.callbacks import RichProgressBar
 from torch import Tensor
 
 from inpainting.errors import InputError, NonFiniteLossError
-from inpainting.metrics import InpaintingMetrics, spread, structural_similarity, summarise
+from inpainting.images.evaluated import Evaluated
+from inpainting.metrics.base import (
+    ImageMetric,
+    Metric,
+    NeedsData,
+    SetMetric,
+    columns_of,
+    declared,
+)
+from inpainting.metrics.columns import LOSS, leading, named
+from inpainting.metrics.summary import means
 
 
 def _gathered(trainer: Trainer, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -54,12 +65,22 @@ class _Rows:
 class Evaluation(Callback):
     """Measures the completions of validation and test; owns the metrics.
 
-    Validation logs the means as `val/…` and stops a training whose validation is NaN, before it
+    Validation logs the numbers as `val/…` and stops a training whose validation is NaN, before it
     is saved. A test leaves its numbers in `summary`, `rows` and `images_per_second`.
+
+    Args:
+        metrics: by name; None leaves one out
+
+    Attributes:
+        columns: what the metrics measure, and the loss
+
+    Raises:
+        InputError: two metrics measure a number of the same name.
     """
 
-    def __init__(self, metrics: InpaintingMetrics):
-        self.metrics = metrics
+    def __init__(self, metrics: Mapping[str, Metric | None]):
+        self.metrics = [metric for metric in metrics.values() if metric is not None]
+        self.columns = named([*columns_of(self.metrics).values(), LOSS])
         self.summary: dict[str, float] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.images_per_second = float("nan")
@@ -68,8 +89,7 @@ class Evaluation(Callback):
         """Refuse what cannot be measured, before a training rather than after it.
 
         Raises:
-            InputError: no picture is left to measure, or they are smaller than SSIM's window, or
-                lack what the metrics need.
+            InputError: no image is left to measure, or a metric cannot measure this data.
         """
         for split, dataset in trainer.datamodule.datasets.items():
             limit = getattr(trainer, f"limit_{split}_batches")
@@ -80,82 +100,90 @@ class Evaluation(Callback):
                     f"trainer.limit_{split}_batches={limit} of {batches} batch(es) is none: type "
                     f"trainer.limit_{split}_batches=1 for one batch"
                 )
-        side = trainer.datamodule.image_size
-        structural_similarity(*torch.zeros(2, 1, 1, side, side))
-        self.metrics.setup(trainer.datamodule)
+        for metric in self.metrics:
+            if isinstance(metric, NeedsData):
+                metric.prepare(trainer.datamodule)
 
-    def _start(self, module: LightningModule, sets: bool) -> None:
+    def _start(self, module: LightningModule, sets: Sequence[SetMetric]) -> None:
         self._losses, self._completed = _Rows(), _Rows()
         self._seconds, self._sets = 0.0, sets
-        if sets:
-            self.metrics.to(module.device)
-            self.metrics.reset_set()
+        for metric in sets:
+            metric.reset(module.device)
 
-    def _measure(self, trainer: Trainer, outputs: dict[str, Any]) -> None:
-        if outputs["loss"] is not None:
-            self._losses.add({"index": outputs["index"], "loss": outputs["loss"]})
-        done = outputs["completed"]
-        if not len(done["index"]):
+    def _measure(self, trainer: Trainer, evaluated: Evaluated) -> None:
+        if evaluated.loss is not None:
+            self._losses.add({"index": evaluated.index, "loss": evaluated.loss})
+        completed = evaluated.completed
+        if completed is None:
             return
-        completion, label = done["completion"][:, 0], done.get("label")
-        values = self.metrics(completion, done["image"], done["mask"], label)
-        if done["completion"].shape[1] > 1:
-            values["spread"] = spread(done["completion"], done["mask"])
-        self._completed.add({"index": done["index"], **values})
-        if self._sets:
-            # Lightning deals the pictures out in turn: picture i belongs to process i mod n, and
-            # any other place where it turns up is a repeat.
-            keep = done["index"] % trainer.world_size == trainer.global_rank
-            self.metrics.update_set(completion, done["image"], keep, label)
+        hole_pixels = (completed.mask > 0.5).sum((1, 2, 3))
+        values = {"index": completed.index, "hole_pixels": hole_pixels}
+        for metric in self.metrics:
+            if isinstance(metric, ImageMetric):
+                values |= declared(metric, metric.measure(completed))
+        self._completed.add(values)
+        # Lightning deals the images out in turn: image i belongs to process i mod n, and any other
+        # place where it turns up is a repeat.
+        keep = completed.index % trainer.world_size == trainer.global_rank
+        kept = completed if trainer.world_size == 1 else completed[keep]
+        for metric in self._sets:
+            metric.update(kept)
 
     def _finish(self, trainer: Trainer) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         rows = self._completed.gathered(trainer)
-        summary = summarise({name: values for name, values in rows.items() if name != "index"})
+        summary: dict[str, float] = {}
+        if rows:
+            holes = rows["hole_pixels"]
+            measured = {k: v for k, v in rows.items() if k not in ("index", "hole_pixels")}
+            summary = means(measured, self.columns, holes)
+            summary |= {"n": len(holes), "n_without_hole": int((holes == 0).sum())}
+        for metric in self._sets:
+            summary |= declared(metric, metric.compute())
         losses = self._losses.gathered(trainer) if self._losses.batches else {}
         if losses:
             summary["loss"] = float(losses["loss"].mean(dtype=np.float64))
         return summary, rows
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start anew."""
-        self._start(pl_module, sets=False)
+        """Forget the images of the validation before."""
+        sets = [one for one in self.metrics if isinstance(one, SetMetric) and one.at_validation]
+        self._start(pl_module, sets)
 
     def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Evaluated, *_: Any
     ) -> None:
         """Measure one batch."""
         self._measure(trainer, outputs)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the means.
+        """Log the numbers.
 
         Raises:
             NonFiniteLossError: the loss or the completions are not finite.
         """
         summary, _ = self._finish(trainer)
-        broken = [name for name in ("loss", "l1") if not np.isfinite(summary.get(name, 0.0))]
-        if broken:
-            raise NonFiniteLossError(
-                f"val/{broken[0]} is NaN or infinite; training stopped and the checkpoints of the "
-                "last whole epoch are untouched. Lower the learning rate and resume."
-            )
-        values = {
-            f"val/{name}": value
-            for name, value in summary.items()
-            if name not in ("n", "n_without_hole")
-        }
+        no_hole = summary.get("n") == summary.get("n_without_hole")
+        for name, value in summary.items():
+            scope = self.columns[name].scope if name in self.columns else ""
+            nothing = scope == "set" or (scope == "hole" and no_hole)  # was there to be measured
+            if not np.isfinite(value) and not nothing:
+                raise NonFiniteLossError(
+                    f"val/{name} is NaN or infinite; training stopped and the checkpoints of the "
+                    "last whole epoch are untouched. Lower the learning rate and resume."
+                )
+        values = {f"val/{name}": value for name, value in summary.items() if name in self.columns}
         pl_module.log_dict(values, sync_dist=False, rank_zero_only=False)
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start anew."""
-        self._start(pl_module, sets=True)
+        """Forget the images of the test before."""
+        self._start(pl_module, [one for one in self.metrics if isinstance(one, SetMetric)])
 
     def on_test_batch_start(self, *_: Any) -> None:
         """Start the clock: completing is timed, measuring is not."""
         self._began = time.perf_counter()
 
     def on_test_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Evaluated, *_: Any
     ) -> None:
         """Stop the clock and measure one batch."""
         if pl_module.device.type == "cuda":
@@ -166,7 +194,6 @@ class Evaluation(Callback):
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the numbers for whoever asked for the test."""
         self.summary, self.rows = self._finish(trainer)
-        self.summary |= self.metrics.compute_set()
         self.images_per_second = len(self.rows["index"]) / self._seconds
 
 
@@ -181,9 +208,10 @@ class Progress(RichProgressBar):
             if name.count("_") <= 1
         }
         logged = trainer.callback_metrics
+        columns = [one for one in trainer.callbacks if isinstance(one, Evaluation)][0].columns
         validation = {
-            name: float(logged[f"val/{name}"])
-            for name in ("psnr_hole", "ssim_hole")
-            if f"val/{name}" in logged
+            one.name: float(logged[f"val/{one.name}"])
+            for one in leading(columns)
+            if f"val/{one.name}" in logged
         }
         return {**losses, **validation}

@@ -10,7 +10,9 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
 
 from inpainting.atomic import replacing
+from inpainting.callbacks import Evaluation
 from inpainting.errors import InputError
+from inpainting.metrics.columns import ranked
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -37,7 +39,31 @@ def ended_within_an_epoch(trainer: Trainer) -> bool:
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Lightning's, for runs that are moved, and with no silence about a metric that is NaN."""
+    """Lightning's, told by the metrics which end of a number is better.
+
+    It keeps the best score also where the run's folder has moved since, and speaks where the number
+    is NaN.
+
+    Args:
+        monitor: the number of validation that decides, such as "val/psnr_hole"
+        mode: "max" or "min", for a number that the method logs by itself; None asks the metrics
+        options: Lightning's
+    """
+
+    def __init__(self, monitor: str, mode: str | None = None, **options: Any):
+        super().__init__(monitor=monitor, mode=mode or "min", **options)
+        self._asks_the_metrics = mode is None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Learn which end of the monitored number is better.
+
+        Raises:
+            InputError: no metric measures it.
+        """
+        if stage == "fit" and self._asks_the_metrics:
+            self.mode = direction_of(self.monitor, trainer)
+            self.kth_value = torch.tensor(float("inf" if self.mode == "min" else "-inf"))
+        super().setup(trainer, pl_module, stage)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep the best score also where the run's folder has moved since."""
@@ -56,17 +82,41 @@ class BestCheckpoint(ModelCheckpoint):
         """Save if it is the best.
 
         Raises:
-            InputError: the monitored metric is NaN, as a hole's metric is without holes.
+            InputError: the monitored metric is missing, or NaN as a hole's metric is without holes.
         """
         value = trainer.callback_metrics.get(self.monitor)
+        if value is None and not trainer.sanity_checking:
+            raise InputError(
+                f"monitor={self.monitor}: validation measures no such number, only "
+                f"{', '.join(trainer.callback_metrics)}"
+            )
         if value is not None and value.isnan() and not trainer.sanity_checking:
             raise InputError(
-                f"{self.monitor} is NaN, so no epoch can be the best: type "
-                "monitor.metric=val/loss monitor.mode=min"
+                f"{self.monitor} is NaN, so no epoch can be the best: type monitor=val/loss"
             )
         # What a resume will not come by again must not take the place of what it remembers.
         if not (ended_within_an_epoch(trainer) and self.best_model_path):
             super().on_validation_end(trainer, pl_module)
+
+
+def direction_of(monitor: str, trainer: Trainer) -> str:
+    """Which end of a number of validation is better, "max" or "min", by the trainer's metrics.
+
+    Raises:
+        InputError: none of them measures it, or neither end is.
+    """
+    columns = {
+        f"val/{one.name}": one
+        for callback in trainer.callbacks
+        if isinstance(callback, Evaluation)
+        for one in ranked(callback.columns)
+    }
+    if monitor not in columns:
+        raise InputError(
+            f"monitor={monitor}: no metric ranks it; there are {', '.join(columns)}. For a number "
+            "that the method logs by itself type callbacks.best.mode=max or min with it"
+        )
+    return columns[monitor].direction
 
 
 class LastCheckpoint(Checkpoint):

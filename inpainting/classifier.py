@@ -22,7 +22,7 @@ from torch import Tensor
 from inpainting.data.arrays import Pictures, writing
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError, check_whole
-from inpainting.labels import UNLABELLED
+from inpainting.metrics.labels import UNLABELLED
 from inpainting.nn.classifier import Classifier
 from inpainting.results import provenance
 from inpainting.runs import read_checkpoint
@@ -60,9 +60,9 @@ def trained_classifier(
     Raises:
         InputError: the data has no labels, or all are equal; or settings that train nothing.
     """
-    check_whole("metrics.classifier.epochs", epochs, 0)
-    check_whole("metrics.classifier.least_steps", least_steps, 1)
-    check_whole("metrics.classifier.batch_size", batch_size, 1)
+    check_whole("metrics.label_agreement.classifier.epochs", epochs, 0)
+    check_whole("metrics.label_agreement.classifier.least_steps", least_steps, 1)
+    check_whole("metrics.label_agreement.classifier.batch_size", batch_size, 1)
     settings = {"epochs": epochs, "least_steps": least_steps, "batch_size": batch_size, "lr": lr}
     pictures = _pictures(data, "train")
     if pictures.labels is None or pictures.labels.min() == pictures.labels.max():
@@ -74,7 +74,9 @@ def trained_classifier(
             _write(folder, data, pictures, settings)
     facts = json.loads((folder / "classifier.json").read_text())
     network = _untrained(*(facts[name] for name in ("channels", "image_size", "classes")))
-    state = read_checkpoint(folder / "classifier.pt", "metrics.classifier")["state_dict"]
+    state = read_checkpoint(folder / "classifier.pt", "metrics.label_agreement.classifier")[
+        "state_dict"
+    ]
     network.load_state_dict(state)
     share, count = 100 * facts["accuracy"], facts["test_pictures"]
     log.info("labels are read by %s: %.2f %% of %d test pictures right", folder, share, count)

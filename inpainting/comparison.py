@@ -1,11 +1,11 @@
 """Several methods on the same holes: `against`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hydra
-import torch
 from hydra.errors import HydraException
 from lightning import LightningDataModule, Trainer
 from omegaconf import DictConfig
@@ -14,6 +14,7 @@ from inpainting.assembly import Tested, build_method, check_channels, test
 from inpainting.atomic import write_text
 from inpainting.errors import InputError
 from inpainting.grid import picture_grid
+from inpainting.image import erase
 from inpainting.methods.base import Inpainter
 from inpainting.pictures import Pictures, SavedPictures
 from inpainting.results import Result, as_markdown
@@ -59,27 +60,43 @@ def others(config: DictConfig) -> list[str]:
     return names
 
 
-def check_against(config: DictConfig, data: LightningDataModule) -> None:
-    """Build what to compare with once, before any long work.
+@dataclass(frozen=True)
+class Opponent:
+    """A method that another one is compared with."""
+
+    name: str
+    method: Inpainter
+
+
+def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Opponent]:
+    """Build what `against` names, before any long work.
 
     Raises:
         InputError: see `other_method` and `check_channels`.
     """
+    found = []
     for name in others(config):
-        check_channels(other_method(name, config), data, f"against={name}")
+        method = other_method(name, config)
+        check_channels(method, data, f"against={name}")
+        found.append(Opponent(Path(name).name, method))
+    return found
 
 
 def test_against(
-    trainer: Trainer, first: Tested, data: LightningDataModule, config: DictConfig, folder: Path
+    trainer: Trainer,
+    first: Tested,
+    data: LightningDataModule,
+    opponents: Sequence[Opponent],
+    folder: Path,
 ) -> list[Result]:
-    """Test the methods of `against` on the same holes; write each one's numbers, table, picture."""
+    """Test opponents on the same holes; write each one's numbers, the table and a grid."""
     tested = [first]
-    for name in others(config):
-        method = other_method(name, config)
-        with _elsewhere(trainer, folder / "against" / Path(name).name):
-            tested.append(test(trainer, method, data, Path(name).name))
+    for opponent in opponents:
+        place = folder / "against" / opponent.name
+        with _elsewhere(trainer, place):
+            tested.append(test(trainer, opponent.method, data, opponent.name))
         if trainer.is_global_zero:
-            tested[-1].result.write(folder / "against" / Path(name).name)
+            tested[-1].result.write(place)
     results = [one.result for one in tested]
     if trainer.is_global_zero:
         write_text(folder / "table.md", as_markdown(results))
@@ -109,7 +126,7 @@ class _elsewhere:
 def draw_comparison(tested: Sequence[Tested]) -> Any:
     """Target, masked input, then every method's completion of the same pictures."""
     first = tested[0].shown
-    masked = torch.where(first["mask"] > 0, 1.0, first["image"])
+    masked = erase(first["image"], first["mask"], fill=1.0)
     rows = {"target": first["image"], "masked input": masked}
     rows |= {one.result.method: one.shown["completion"][:, 0] for one in tested}
     return picture_grid(rows, cell=128)

@@ -17,6 +17,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from inpainting.metrics.columns import Columns, ranked
 from inpainting.pictures import KINDS
 from inpainting.results import Result, provenance
 from inpainting.runs import SWEEP_JOB
@@ -52,9 +53,11 @@ class Dashboard(WandbLogger):
         tags: null ones are left out
         offline: write to the run's folder alone, for `wandb sync`; null: where there is no key.
             The environment's WANDB_MODE wins over null
-        best: metric to "max" or "min": what the run's summary shows of it beside the last value
-        monitor: metric and mode by which the best checkpoint is chosen; joins `best`
         **others: Lightning's and those of `wandb.init`
+
+    Attributes:
+        columns: what validation measures; the run's summary shows the best of each that has a
+            better end, beside its last value
     """
 
     def __init__(
@@ -66,17 +69,13 @@ class Dashboard(WandbLogger):
         job_type: str | None = None,
         tags: Sequence[str | None] = (),
         offline: bool | None = None,
-        best: Mapping[str, str] | None = None,
-        monitor: Mapping[str, str] | None = None,
         **others: Any,
     ):
         folder = Path(save_dir).absolute()
         if group is None and SWEEP_JOB in os.environ:
             group = folder.parent.name
         self._write_only = offline
-        self._best = dict(best or {})
-        if monitor and monitor["metric"]:
-            self._best[monitor["metric"]] = monitor["mode"]
+        self.columns: Columns = {}
         typed = HydraConfig.initialized()  # else it is built within other code
         super().__init__(
             save_dir=save_dir,
@@ -111,8 +110,8 @@ class Dashboard(WandbLogger):
         for counter in (AXIS, "epoch"):
             run.define_metric(counter, hidden=True)
         run.define_metric("*", step_metric=AXIS)
-        for metric, mode in self._best.items():
-            run.define_metric(metric, step_metric=AXIS, summary=f"{mode},last")
+        for one in ranked(self.columns):
+            run.define_metric(f"val/{one.name}", step_metric=AXIS, summary=f"{one.direction},last")
         return run
 
     @property

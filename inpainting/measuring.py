@@ -8,7 +8,7 @@ from lightning import seed_everything
 from omegaconf import DictConfig
 
 from inpainting import assembly
-from inpainting.comparison import check_against, test_against
+from inpainting.comparison import build_opponents, test_against
 from inpainting.dashboard import finished, log_test
 from inpainting.errors import InputError
 from inpainting.loggers import log_config
@@ -34,7 +34,7 @@ def run_method(config: DictConfig) -> tuple[Inpainter, str]:
         return method, config.name
     run = Run.open(config.run)
     # In the configuration, too: what is written beside the numbers is what was measured.
-    config.model = run.model_config(HydraConfig.get().overrides.task)
+    config.model = run.model_config(HydraConfig.get().overrides.task, config.model)
     method = assembly.build_method(config.model, config)
     load_weights(method, run.checkpoint(config.checkpoint), "run")
     return method, str(run.config.name)
@@ -53,7 +53,7 @@ def _evaluate(config: DictConfig, folder: Path) -> None:
     method, name = run_method(config)
     data = assembly.build(config.data)
     assembly.check_channels(method, data, "the run")
-    check_against(config, data)
+    opponents = build_opponents(config, data)
     trainer = assembly.build_trainer(config)
     log_config(trainer, config)
     tested = assembly.test(trainer, method, data, name)
@@ -63,6 +63,6 @@ def _evaluate(config: DictConfig, folder: Path) -> None:
         write_config(config, folder)
         tested.result.write(folder)
         log_test(trainer, tested.result, folder)
-    results = test_against(trainer, tested, data, config, folder)
+    results = test_against(trainer, tested, data, opponents, folder)
     if trainer.is_global_zero:
         announce(results, folder)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from inpainting.grid import picture_grid
 from inpainting.image import crop, erase, local_boxes, local_size, to_eight_bits
+from inpainting.images.evaluated import Evaluated
 
 KINDS = ("target", "masked", "completion")  # of the single ones
 
@@ -41,14 +42,14 @@ class Pictures(Callback):
     on_test_epoch_start = on_validation_epoch_start
 
     def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Evaluated, *_: Any
     ) -> None:
         """Keep as many as the grid still lacks."""
         missing = self.count - sum(len(part["index"]) for part in self._parts)
-        done = outputs["completed"]
-        if missing > 0 and len(done["index"]):
+        done = outputs.completed
+        if missing > 0 and done is not None:
             names = ("index", "image", "mask", "prediction", "completion")
-            self._parts.append({name: done[name][:missing].cpu() for name in names})
+            self._parts.append({name: getattr(done, name)[:missing].cpu() for name in names})
 
     on_test_batch_end = on_validation_batch_end
 
@@ -120,21 +121,21 @@ class SavedPictures(Callback):
         trainer.strategy.barrier()
 
     def on_test_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Evaluated, *_: Any
     ) -> None:
         """Write those of this batch."""
-        done = outputs["completed"]
-        index = done["index"]
+        done = outputs.completed
+        index = done.index
         # Each process writes its own, and not what the sampler repeats: see Evaluation.
         mine = (index < self.count) & (index % trainer.world_size == trainer.global_rank)
         if not mine.any():
             return
         (self.folder / "test").mkdir(parents=True, exist_ok=True)
-        image, mask = done["image"][mine], done["mask"][mine]
+        image, mask = done.image[mine], done.mask[mine]
         pictures = {
             "target": image,
             "masked": torch.cat([erase(image, mask), (mask <= 0).to(image.dtype)], dim=1),
-            "completion": done["completion"][mine, 0],
+            "completion": done.first[mine],
         }
         for kind in KINDS:
             for number, picture in zip(index[mine].tolist(), pictures[kind], strict=True):

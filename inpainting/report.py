@@ -9,7 +9,6 @@ from pathlib import Path
 
 from inpainting import words
 from inpainting.errors import exits_with_one_sentence
-from inpainting.reporting import COMPARED
 from inpainting.words import option
 
 WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and pictures/."
@@ -19,7 +18,9 @@ WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and pictures/."
 class Options:
     """What can be typed as key=value."""
 
-    metric: str = option(",".join(COMPARED), "whose difference to the base row is given")
+    metric: str | None = option(
+        None, "whose difference to the base row is given; else the first two"
+    )
     base: str | None = option(None, "row to compare with; else what each run's compared_with says")
     out: str | None = option(None, "folder to write to; else the one given, or outputs/report")
 
@@ -45,7 +46,7 @@ def main() -> None:
     from inpainting.reporting.terminal import show
 
     out = Path(options.out) if options.out else default_out(folders)
-    show(report(folders, out, options.metric.split(","), options.base))
+    show(report(folders, out, options.metric.split(",") if options.metric else (), options.base))
 
 
 if __name__ == "__main__":

@@ -15,13 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from inpainting.atomic import replacing, write_json
-from inpainting.metrics import paired_difference
+from inpainting.metrics.columns import Column, Columns, as_plain, leading, ranked
+from inpainting.metrics.intervals import paired_difference
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "opencv-python", "numpy")
-OPTIONAL_PACKAGES = ("torch-fidelity",)  # FID and KID follow from its network
-COLUMNS = ("psnr_hole", "ssim_hole", "l1_hole", "psnr_local", "psnr", "ssim")
-MORE_COLUMNS = ("label_agreement", "frechet", "spread", "lpips", "fid", "kid")  # where measured
-LOWER_IS_BETTER = ("l1", "lpips", "fid", "kid", "frechet", "loss")
 
 
 @dataclass
@@ -30,6 +27,7 @@ class Result:
 
     Args:
         method: its name in tables
+        columns: what the numbers are, by metric
         summary: means over the pictures, by metric
         rows: one value a picture, by metric; "index" names the picture
         files: the pictures' names, in the order of the rows
@@ -37,6 +35,7 @@ class Result:
     """
 
     method: str
+    columns: Columns
     summary: dict[str, float]
     rows: dict[str, np.ndarray]
     files: list[str]
@@ -47,7 +46,9 @@ class Result:
         folder.mkdir(parents=True, exist_ok=True)
         # JSON has no NaN: what could not be measured (no hole, say) is null.
         summary = {name: v if np.isfinite(v) else None for name, v in self.summary.items()}
-        content = {"method": self.method, **summary, **self.facts, **provenance()}
+        own = provenance(self.facts.get("measured_with", ()))
+        columns = as_plain({k: v for k, v in self.columns.items() if k in summary})
+        content = {"method": self.method, **summary, **self.facts, "columns": columns, **own}
         with replacing(folder / "per_image.csv", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["file", *self.rows])
@@ -56,8 +57,8 @@ class Result:
         write_json(folder / "metrics.json", content)  # last: what has it is finished
 
 
-def provenance() -> dict[str, Any]:
-    """Versions, and the commit of the code where it lies in a git checkout."""
+def provenance(packages: Sequence[str] = ()) -> dict[str, Any]:
+    """Versions, also of these packages, and the commit of the code where it lies in a checkout."""
     source = Path(__file__)
     git = ["git", "-C", str(source.parent)]
     try:
@@ -77,27 +78,26 @@ def provenance() -> dict[str, Any]:
         commit += "-dirty" if changed else ""
     except (OSError, subprocess.CalledProcessError):
         commit = None  # installed as a package: the version says it
-    versions = {name: version(name) for name in ("inpainting", *PACKAGES)}
-    for name in OPTIONAL_PACKAGES:
-        with suppress(PackageNotFoundError):
+    versions = {}
+    for name in dict.fromkeys(["inpainting", *PACKAGES, *packages]):
+        with suppress(PackageNotFoundError):  # such as an extra that is not installed
             versions[name] = version(name)
     return {"commit": commit, "python": platform.python_version(), "versions": versions}
 
 
-def _cell(result: Result, metric: str) -> str:
-    value = result.summary.get(metric, float("nan"))
-    return f"{value:.2f}" if metric.startswith("psnr") else f"{value:.4f}"
-
-
-def _advantage(first: Result, other: Result, metric: str) -> str:
+def _advantage(first: Result, other: Result, column: Column) -> str:
     """First minus other with its paired 95 % interval, on the same pictures and holes."""
-    mean, low, high = paired_difference(first.rows[metric], other.rows[metric])
-    digits = 2 if metric.startswith("psnr") else 4
-    return f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+    gap = paired_difference(first.rows[column.name], other.rows[column.name])
+    mean, low, high = (column.text(value, signed=True) for value in gap)
+    return f"{mean} [{low}, {high}]"
 
 
-def comparison(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+def comparison(results: Sequence[Result], brief: bool) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table of methods on the same holes; the first is compared with each.
+
+    Args:
+        results: of the methods
+        brief: for the narrow table of a terminal
 
     Raises:
         ValueError: the results were not measured on the same pictures and holes.
@@ -106,24 +106,22 @@ def comparison(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     hashes = {result.facts["mask_hash"] for result in results}
     if len(hashes) > 1:
         raise ValueError(f"measured on different holes or pictures: {sorted(hashes)}")
-    columns = [name for name in COLUMNS if name in first.summary]
-    columns += [name for name in MORE_COLUMNS if name in first.summary]
-    header = ["method", *columns]
-    if len(results) > 1:
-        header += [f"{first.method}'s gain in {metric}" for metric in ("psnr_hole", "ssim_hole")]
+    measured = {name: one for name, one in first.columns.items() if name in first.summary}
+    shown = [one for one in measured.values() if one.brief] if brief else ranked(measured)
+    gains = leading(measured) if len(results) > 1 else []
+    header = ["method", *(one.heading for one in shown)]
+    header += [f"{first.method}'s gain in {one.heading}" for one in gains]
     rows = []
     for result in results:
-        row = [result.method, *(_cell(result, name) for name in columns)]
-        if len(results) > 1:
-            gains = ("psnr_hole", "ssim_hole")
-            row += ["" if result is first else _advantage(first, result, m) for m in gains]
+        row = [result.method, *(one.text(result.summary.get(one.name)) for one in shown)]
+        row += ["" if result is first else _advantage(first, result, one) for one in gains]
         rows.append(row)
     return header, rows
 
 
 def as_markdown(results: Sequence[Result]) -> str:
     """The comparison as a Markdown table, with what it was measured on."""
-    header, rows = comparison(results)
+    header, rows = comparison(results, brief=False)
     lines = [header, ["---"] * len(header), *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{table}\n\n{caption(results)}\n"
@@ -131,10 +129,10 @@ def as_markdown(results: Sequence[Result]) -> str:
 
 def as_rich(results: Sequence[Result]) -> Table:
     """The comparison for the terminal."""
-    header, rows = comparison(results)
+    header, rows = comparison(results, brief=True)
     table = Table(caption=caption(results), caption_justify="left")
     for i, name in enumerate(header):
-        table.add_column(name.replace("_", " "), justify="left" if i == 0 else "right")
+        table.add_column(name, justify="left" if i == 0 else "right")
     for row in rows:
         table.add_row(*row)
     return table

@@ -73,8 +73,13 @@ class Run:
             raise InputError(f"{key}={self.folder}: it has no {path.name}; train it first")
         return path
 
-    def model_config(self, overrides: Sequence[str]) -> DictConfig:
-        """Its model, with `model.…=` of these overrides on top, where they are not its own.
+    def model_config(self, overrides: Sequence[str], composed: DictConfig) -> DictConfig:
+        """Its model, with what was typed for it now.
+
+        Args:
+            overrides: of a command line; those that are the run's own change nothing
+            composed: the model as it is composed of them, for parts that were chosen anew, as by
+                `model/sampler=repaint`
 
         Raises:
             InputError: neither the run's model nor its yaml as it is now has such a key, or the
@@ -82,6 +87,9 @@ class Run:
         """
         model = self.config.model
         plain = [text.lstrip("+") for text in overrides if text not in self.overrides]
+        for part in (text.split("=")[0] for text in plain if text.startswith("model/")):
+            key = part.removeprefix("model/").replace("/", ".")
+            OmegaConf.update(model, key, OmegaConf.select(composed, key), merge=False)
         changes = [text.removeprefix("model.") for text in plain if text.startswith("model.")]
         known = [*flat(OmegaConf.to_container(model)), *self._present_keys()]
         for change in changes:

@@ -23,7 +23,7 @@ def run(config: DictConfig) -> None:
 
     data = assembly.build(config.data)
     data.prepare_data()
-    assembly.build(config.metrics.classifier)(data)
+    assembly.build(config.metrics.label_agreement.classifier)(data)
 
 
 @exits_with_one_sentence

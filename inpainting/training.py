@@ -5,14 +5,15 @@ import signal
 import sys
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from inpainting import assembly
 from inpainting.checkpoints import Clock
-from inpainting.comparison import check_against, test_against
+from inpainting.comparison import build_opponents, test_against
 from inpainting.dashboard import finished, log_test
 from inpainting.errors import InputError
 from inpainting.loggers import drop_rows_after, log_config
@@ -37,6 +38,9 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     clock = Clock()
     clock.start("wall")
     assembly.check_complete(config)
+    if config.shrink:
+        typed = HydraConfig.get().overrides.task
+        config.model = assembly.shrunk(config.model, config.small, typed)
     if config.resume is not None:
         Run(folder).check_network(config.model)
     seed_everything(config.seed, workers=True, verbose=False)
@@ -44,19 +48,19 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     method = assembly.build_method(config.model, config)
     if config.init_from is not None:
         load_weights(method, checkpoint_path(config.init_from, "init_from"), "init_from")
-    check_against(config, data)
+    opponents = build_opponents(config, data)
     trainer = assembly.build_trainer(config)
     facts, best = {"seed": config.seed}, None
     if method.trained:
         check_training(config, method, data)
         facts |= fit(trainer, method, data, config, folder, clock)
         best = load_best(trainer, method)
-        facts |= {"monitor": OmegaConf.select(config, "monitor.metric"), "best": best}
+        facts |= {"monitor": config.monitor, "best": best}
     else:
         log_config(trainer, config)
     tested = assembly.test(trainer, method, data, config.name)
     tested.result.facts |= facts | {"wall_seconds": round(clock.seconds("wall"), 1)}
-    results = test_against(trainer, tested, data, config, folder)
+    results = test_against(trainer, tested, data, opponents, folder)
     if trainer.is_global_zero:
         write_config(config, folder)
         tested.result.write(folder)  # last: a run with metrics.json is finished
@@ -90,7 +94,7 @@ def check_training(config: DictConfig, method: Inpainter, data: object) -> None:
             f"is a multiple of {multiple} px, type data.image_size={above}"
         )
 
-    if not method.takes(data.image_size, data.image_size):
+    if not method.fits(data.image_size, data.image_size):
         raise InputError(
             f"data.image_size={data.image_size}: the network of model={config.name} takes pictures "
             f"of model.fixed_size={method.fixed_size} px alone, type data.image_size="

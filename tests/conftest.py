@@ -10,9 +10,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from inpainting import CONF
+from inpainting.settings import flat
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -31,17 +32,19 @@ SHORT = [
     "callbacks.progress=null",
 ]
 
-# What makes each model small; every model that trains stands here, so that each is tested.
-SMALL = {
-    "glcic": ["model.width=8"],
-    "conv_ae": [],
-    "ddpm": [
-        "model.network.base_dim=8",
-        "model.sampling_steps=4",
-        "model.jump_length=1",
-        "model.jump_n_sample=2",
-    ],
-}
+
+def trained_models() -> dict[str, list[str]]:
+    """Every model of conf/model that trains, with what to type for a small one: its own `small`."""
+    found = {}
+    for path in sorted((Path(CONF) / "model").glob("*.yaml")):
+        config = OmegaConf.load(path)
+        if config.get("monitor") is not None:
+            values = flat(OmegaConf.to_container(config.get("small") or {}))
+            found[path.stem] = [f"model.{key}={value}" for key, value in values.items() if key]
+    return found
+
+
+SMALL = trained_models()
 
 
 def small(model: str) -> list[str]:

@@ -75,7 +75,10 @@ def run(trained: Path, tmp_path: Path) -> Path:
         ([*SHORT, "trainer.accelerator=gpus"], ["gpus", "Available names"]),
         ([*SHORT, "trainer.max_epochs=0"], ["trainer.max_epochs=1"]),
         # other runs and methods
-        (["model=telea", "data=photos", "model.algorithm=foo"], ["model.algorithm=foo", "telea or"]),
+        (
+            ["model=telea", "data=photos", "model.algorithm=foo"],
+            ["model.algorithm=foo", "telea or"],
+        ),
         ([*SHORT, "resume=nowhere"], ["resume=nowhere", "folder of a run"]),
         (["resume=empty"], ["resume=empty", "config.yaml"]),
         ([*SHORT, "init_from=nowhere"], ["init_from=nowhere", ".ckpt"]),
@@ -271,8 +274,16 @@ def test_several_devices_need_a_strategy(failure) -> None:
 
 
 def test_a_metric_that_is_nan_cannot_choose_the_best(failure) -> None:
-    assert "monitor.metric=val/loss" in failure("train", *NARROW, "mask=none")
-    # which is what to type
+    message = failure("train", *NARROW, "mask=none")
+    assert "val/psnr_hole is NaN" in message and "type monitor=val/loss" in message
+
+
+def test_a_monitored_number_that_no_metric_ranks_is_named_before_the_training(failure) -> None:
+    for wrong in ("val/psnr_whole", "val/spread"):  # misspelt; neither end of it is better
+        message = failure("train", *NARROW, f"monitor={wrong}")
+        assert f"monitor={wrong}" in message and "val/psnr_hole, " in message
+    message = failure("train", *NARROW, "monitor=val/mine", "callbacks.best.mode=max")
+    assert "validation measures no such number" in message
 
 
 @pytest.mark.parametrize("setting", ["model.head=gap", "model.fill=median"])

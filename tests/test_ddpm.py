@@ -38,24 +38,38 @@ def test_the_defaults_are_the_reports_network_on_the_digits_of_scikit_learn(comp
     ("typed", "calls", "steps"),
     [
         ([], 25, 25),
-        (["model.sampler=repaint"], 2410, 250),
-        (["model.sampler=replace"], 250, 250),
-        (["model.sampler=replace", "model.sampling_steps=50", "model.jump_n_sample=7"], 50, 50),
-        (["model.sampling_steps=20", "model.jump_length=5", "model.jump_n_sample=3"], 50, 20),
+        (["model/sampler=repaint"], 2410, 250),
+        (["model/sampler=replace"], 250, 250),
+        (["model/sampler=replace", "model.sampler.steps=50"], 50, 50),
+        (
+            [
+                "model.sampler.steps=20",
+                "model.sampler.jump_length=5",
+                "model.sampler.jump_n_sample=3",
+            ],
+            50,
+            20,
+        ),
         (["model.candidates=4"], 100, 25),
-        (["model.sampler=repaint", "model.betas.timesteps=100", "model.jump_n_sample=1"], 100, 100),
+        (["model/sampler=repaint", "model.sampler.steps=40"], 310, 40),
+        (
+            ["model/sampler=repaint", "model.sampler.steps=100", "model.betas.timesteps=100"],
+            910,
+            100,
+        ),
     ],
 )
 def test_a_filling_costs_what_it_says(composed, typed: list[str], calls: int, steps: int) -> None:
     method = built(composed, *typed)
-    facts = method.facts()
-    assert (facts["network_calls"], facts["sampling_steps"]) == (calls, steps)
+    assert (method.facts()["network_calls"], method.sampler.steps) == (calls, steps)
 
 
 def test_the_network_is_called_as_often_as_the_facts_say(composed) -> None:
-    method = built(composed, "model.sampling_steps=6", "model.jump_length=2", "model.candidates=2")
+    method = built(
+        composed, "model.sampler.steps=6", "model.sampler.jump_length=2", "model.candidates=2"
+    )
     counted = []
-    network = method._sampling_network(torch.device("cpu"))
+    network = method.folded.at(torch.float32, torch.device("cpu"))
     network.register_forward_hook(lambda *_: counted.append(1))
     mask = torch.zeros(2, 1, 16, 16)
     mask[:, :, 4:9, 4:9] = 1
@@ -64,7 +78,7 @@ def test_the_network_is_called_as_often_as_the_facts_say(composed) -> None:
 
 
 def test_a_completion_is_the_medoid_of_its_candidates(composed) -> None:
-    typed = ["model.sampling_steps=3", "model.jump_length=1"]
+    typed = ["model.sampler.steps=3", "model.sampler.jump_length=1"]
     torch.manual_seed(0)
     method = built(composed, *typed, "model.candidates=3").eval()
     image, mask = torch.rand(2, 1, 16, 16), torch.zeros(2, 1, 16, 16)
@@ -83,7 +97,7 @@ def test_a_completion_is_the_medoid_of_its_candidates(composed) -> None:
 
 
 def test_the_average_samples_and_not_the_present_weights(composed) -> None:
-    method = built(composed, "model.sampling_steps=3", "model.jump_length=1").eval()
+    method = built(composed, "model.sampler.steps=3", "model.sampler.jump_length=1").eval()
     image, mask = torch.rand(1, 1, 16, 16), torch.ones(1, 1, 16, 16)
     mask[..., :4] = 0
 
@@ -93,7 +107,9 @@ def test_the_average_samples_and_not_the_present_weights(composed) -> None:
     before = filled()
     torch.nn.init.normal_(method.network.head.weight)
     assert torch.equal(filled(), before)
-    torch.nn.init.normal_(method.average.network.head.weight)
+    state = method.average.state_dict()
+    state["network.head.weight"] = torch.randn_like(state["network.head.weight"])
+    method.average.load_state_dict(state)
     assert not torch.equal(filled(), before)
 
 
@@ -135,7 +151,7 @@ def test_validation_measures_the_average_and_not_the_present_weights(composed) -
     batch = {"image": torch.rand(2, 1, 16, 16)}
 
     def loss() -> torch.Tensor:
-        return method.evaluation_loss(batch, torch.Generator().manual_seed(0), None)
+        return method.evaluation_loss(batch, None, torch.Generator().manual_seed(0))
 
     before = loss()
     torch.nn.init.normal_(method.network.head.weight)
@@ -180,20 +196,20 @@ def test_what_samples_computes_what_the_average_does(composed) -> None:
     for _ in range(3):
         method.network(x, t)  # moves the batch norms' statistics
         method.average.update(method.network, 0.5)
-        sampling = method._sampling_network(torch.device("cpu"))
+        sampling = method.folded.at(torch.float32, torch.device("cpu"))
         assert torch.allclose(sampling(x, t), method.average(x, t), atol=1e-4)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in sampling.modules())
-    assert not any("_sampling" in name for name in method.state_dict())
+    assert not any("folded" in name or "_copy" in name for name in method.state_dict())
 
 
 def test_bf16_samples_with_bf16_weights_and_leaves_the_own_ones(composed) -> None:
-    method = built(composed, "model.sampling_steps=3", "model.jump_length=1").eval()
+    method = built(composed, "model.sampler.steps=3", "model.sampler.jump_length=1").eval()
     before = {name: value.clone() for name, value in method.state_dict().items()}
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., 4:8, 4:8] = 1
     with torch.autocast("cpu", torch.bfloat16):
         method.complete(torch.rand(1, 1, 16, 16), mask)
-        network = method._sampling_network(torch.device("cpu"))
+        network = method.folded.at(torch.bfloat16, torch.device("cpu"))
     assert {value.dtype for value in network.parameters()} == {torch.bfloat16}
     after = method.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
@@ -201,12 +217,16 @@ def test_bf16_samples_with_bf16_weights_and_leaves_the_own_ones(composed) -> Non
 
 
 def test_guidance_goes_through_the_whole_method(composed) -> None:
-    typed = ["model.sampling_steps=3", "model.jump_length=1", "model.jump_n_sample=1"]
+    typed = [
+        "model.sampler.steps=3",
+        "model.sampler.jump_length=1",
+        "model.sampler.jump_n_sample=1",
+    ]
     mask = torch.zeros(2, 1, 16, 16)
     mask[..., 4:] = 1
     fills = {}
-    for guidance in (0, 1):
-        method = built(composed, *typed, f"model.guidance={guidance}").eval()
+    for guidance in ("none", "pigdm"):
+        method = built(composed, *typed, f"model/sampler/guidance={guidance}").eval()
         image = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
@@ -219,23 +239,30 @@ def test_guidance_goes_through_the_whole_method(composed) -> None:
         assert method.facts()["guidance"] == guidance
     assert not torch.equal(fills[0], fills[1])
     with pytest.raises(Exception, match="model.guidance=1"):
-        built(composed, "model.guidance=1", "model.sampler=repaint")
-    with pytest.raises(Exception, match="model.jump_length=20 of 20 sampling steps never jumps"):
-        built(composed, "model.jump_length=20", "model.sampling_steps=20", "model.jump_n_sample=3")
+        built(composed, "model.guidance=1", "model/sampler=repaint")
+    with pytest.raises(
+        Exception, match="model.sampler.jump_length=20 of 20 sampling steps never jumps"
+    ):
+        built(
+            composed,
+            "model.sampler.jump_length=20",
+            "model.sampler.steps=20",
+            "model.sampler.jump_n_sample=3",
+        )
 
 
 @pytest.mark.parametrize(
     "typed",
     [
-        "model.sampler=ddim",
         "model.ema_decay=1",
         "model.objective=noise",
-        "model.eta=2",
-        "model.sampling_steps=1001",
-        "model.sampling_steps=0",
-        "model.jump_length=0",
-        "model.jump_n_sample=2.5",
-        "model.guidance=-1",
+        "model.sampler.eta=2",
+        "model.sampler.steps=1001",
+        "model.sampler.steps=0",
+        "model.sampler.jump_length=0",
+        "model.sampler.jump_n_sample=2.5",
+        "model.sampler.jump_length=25 model.sampler.jump_n_sample=2",
+        "model.sampler.guidance.weight=-1",
         "model.candidates=0",
         "model.candidates=1.5",
         "model.num_completions=0",
@@ -249,18 +276,9 @@ def test_guidance_goes_through_the_whole_method(composed) -> None:
 )
 def test_a_choice_that_there_is_not_is_named(composed, typed: str) -> None:
     with pytest.raises(Exception, match=typed.split("=")[0]) as raised:
-        built(composed, typed)
+        built(composed, *typed.split())
     cause = raised.value
     assert isinstance(cause, InputError) or isinstance(cause.__cause__, InputError)
-
-
-def test_a_short_walk_resamples_as_well(composed) -> None:
-    for steps, calls in ((250, 2410), (40, 310), (8, 62), (1, 1)):
-        typed = ["model.sampler=repaint", f"model.sampling_steps={steps}"]
-        assert built(composed, *typed).network_calls == calls
-    facts = built(composed, *typed[:1], "model.sampling_steps=8").facts()
-    assert [facts[key] for key in ("jump_length", "jump_n_sample", "guidance")] == [2, 10, 0.0]
-    assert facts["eta"] is None and built(composed).facts()["guidance"] == 1.0
 
 
 def test_several_completions_side_by_side_with_their_spread(
@@ -269,7 +287,7 @@ def test_several_completions_side_by_side_with_their_spread(
     typed = ["trainer.max_epochs=1", "model.num_completions=3", "hydra.run.dir=run"]
     command("train", *small("ddpm"), *typed)
     # 4 steps, every one of the first three walked twice: 4 + 3 calls
-    assert "repaint_fast: 7 network calls" in capsys.readouterr().out
+    assert "7 network calls a batch" in capsys.readouterr().out
     content = json.loads((tmp_path / "run/metrics.json").read_text())
     assert content["network_calls"] == 7 and content["num_completions"] == 3
     assert content["spread"] > 0

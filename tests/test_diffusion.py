@@ -5,8 +5,11 @@ import math
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from noising import predict_eps, predict_x_0
 
-from inpainting.diffusion import OBJECTIVES, Diffusion, cosine_betas, linear_betas
+from inpainting.diffusion.betas import cosine_betas, linear_betas
+from inpainting.diffusion.process import OBJECTIVES, Diffusion
+from inpainting.diffusion.steps import steps_down
 from inpainting.errors import InputError
 
 SHAPE = (4, 3, 6, 6)
@@ -74,11 +77,11 @@ def test_a_right_output_gives_back_the_picture_and_its_noise(betas, drawn, objec
     x_0, eps, t = drawn
     diffusion = Diffusion(betas, objective)
     x_t = diffusion.q_sample(x_0, t, eps)
-    found = diffusion.predict_x_0(x_t, t, diffusion.target(x_0, t, eps))
+    found = predict_x_0(diffusion, x_t, t, diffusion.target(x_0, t, eps))
     # x_0 is divided by sqrt(abar), which float32 rounding shows where almost nothing is left
     tolerance = 1e-6 / diffusion.signal[t].float().view(-1, 1, 1, 1)
     assert ((found - x_0).abs() <= 5 * tolerance).all()
-    assert torch.allclose(diffusion.predict_eps(x_t, t, x_0), eps, atol=1e-4)
+    assert torch.allclose(predict_eps(diffusion, x_t, t, x_0), eps, atol=1e-4)
 
 
 def test_an_output_that_is_wrong_means_the_same_in_each_objective(betas, drawn) -> None:
@@ -87,11 +90,11 @@ def test_an_output_that_is_wrong_means_the_same_in_each_objective(betas, drawn) 
     by_eps, by_v, by_x_0 = (Diffusion(betas, objective) for objective in ("eps", "v", "x_0"))
     x_t = by_eps.q_sample(x_0, t, eps)
     guess = eps + 0.1
-    x_0_guess = by_eps.predict_x_0(x_t, t, guess)
-    assert torch.equal(by_x_0.predict_x_0(x_t, t, x_0_guess), x_0_guess)
+    x_0_guess = predict_x_0(by_eps, x_t, t, guess)
+    assert torch.equal(predict_x_0(by_x_0, x_t, t, x_0_guess), x_0_guess)
     v_guess = by_v.target(x_0_guess, t, guess)
-    assert torch.allclose(by_v.predict_x_0(x_t, t, v_guess), x_0_guess, atol=1e-5)
-    assert torch.allclose(by_eps.predict_eps(x_t, t, x_0_guess), guess, atol=1e-5)
+    assert torch.allclose(predict_x_0(by_v, x_t, t, v_guess), x_0_guess, atol=1e-5)
+    assert torch.allclose(predict_eps(by_eps, x_t, t, x_0_guess), guess, atol=1e-5)
 
 
 def test_v_is_that_of_diffusers(drawn) -> None:
@@ -101,21 +104,21 @@ def test_v_is_that_of_diffusers(drawn) -> None:
     assert torch.allclose(found, peer.get_velocity(x_0, eps, t), atol=1e-5)
 
 
-def test_posterior_is_bayes_rule_by_hand(betas: torch.Tensor) -> None:
+def test_a_step_down_is_bayes_rule_by_hand(betas: torch.Tensor) -> None:
     """Precisions add: N(x_{t-1}; sqrt(abar') x_0, 1 - abar') times N(x_t; sqrt(alpha) x_{t-1})."""
-    x_0, x_t = torch.tensor(0.4), torch.tensor(-1.1)
+    x_0, x_t = 0.4, -1.1
     for step in range(1, T):
         beta, before = betas[step].item(), (1 - betas[:step]).prod().item()
         precision = 1 / (1 - before) + (1 - beta) / beta
         expected = (math.sqrt(before) * 0.4 / (1 - before) + math.sqrt(1 - beta) * -1.1 / beta) / (
             precision
         )
-        mean, variance = Diffusion(betas).posterior(x_0, x_t, torch.tensor([step]))
-        assert mean.item() == pytest.approx(expected, abs=1e-5)
-        assert variance.item() == pytest.approx(1 / precision, rel=1e-4)
+        down = steps_down(Diffusion(betas))[step]
+        assert down.from_x_0 * x_0 + down.from_x * x_t == pytest.approx(expected, abs=1e-5)
+        assert down.noise**2 == pytest.approx(1 / precision, rel=1e-4)
 
 
-def test_posterior_is_what_sampling_the_two_steps_shows() -> None:
+def test_a_step_down_is_what_sampling_the_two_steps_shows() -> None:
     """Keep, of many pairs (x_{t-1}, x_t) noised from one x_0, those whose x_t is near a value."""
     betas, step, x_0 = linear_betas(T), T // 4, 0.5
     generator = torch.Generator().manual_seed(2)
@@ -126,19 +129,14 @@ def test_posterior_is_what_sampling_the_two_steps_shows() -> None:
     x_t = math.sqrt(1 - beta) * x_before + math.sqrt(beta) * eps_2
     seen = x_before[(x_t - 0.8).abs() < 0.01]
     assert len(seen) > 5_000
-    mean, variance = Diffusion(betas).posterior(
-        torch.tensor(x_0), torch.tensor(0.8), torch.tensor([step])
-    )
-    assert seen.mean().item() == pytest.approx(mean.item(), abs=0.01)
-    assert seen.var().item() == pytest.approx(variance.item(), rel=0.05)
+    down = steps_down(Diffusion(betas))[step]
+    assert seen.mean().item() == pytest.approx(down.from_x_0 * x_0 + down.from_x * 0.8, abs=0.01)
+    assert seen.var().item() == pytest.approx(down.noise**2, rel=0.05)
 
 
-def test_the_last_posterior_is_the_picture(betas, drawn) -> None:
-    x_0, eps, _ = drawn
-    t = torch.zeros(4, dtype=torch.long)
-    diffusion = Diffusion(betas)
-    mean, variance = diffusion.posterior(x_0, diffusion.q_sample(x_0, t, eps), t)
-    assert torch.allclose(mean, x_0, atol=1e-6) and variance.abs().max() == 0
+def test_the_last_step_down_is_the_image(betas) -> None:
+    last = steps_down(Diffusion(betas))[0]
+    assert (last.from_x, last.from_x_0, last.noise) == pytest.approx((0, 1, 0))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 25, T])
@@ -165,7 +163,7 @@ def test_250_of_1000_steps_are_those_of_the_improved_ddpm_code() -> None:
 
 @pytest.mark.parametrize("steps", [0, -1, T + 1])
 def test_a_wrong_number_of_sampling_steps_is_named(steps: int) -> None:
-    with pytest.raises(InputError, match=f"sampling_steps={steps}.*{T}"):
+    with pytest.raises(InputError, match=f"sampler.steps={steps}.*{T}"):
         Diffusion(linear_betas(T)).respace(steps)
 
 

@@ -133,7 +133,7 @@ def test_a_phase_below_its_threshold_leaves_its_batches_to_the_next() -> None:
     method = glcic(phases=(0.5, 0.25, 0.25), phase_stop=(1e9, None, None))
     fit(method, epochs=1)  # read every 50 batches by default: never here, so read by hand
     method.phase = COMPLETION
-    method.scalars_read({"loss_completion": 0.5})
+    method.on_scalars_read({"loss_completion": 0.5})
     assert method.phases.ended == [8, None, None]  # at the end of the epoch: nothing to hand on
     method.phases.ended = [1, None, None]
     assert [method._phase(i) for i in (1, 5, 6, 7)] == [1, 1, 2, 2]

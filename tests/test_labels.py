@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from completing import completed
 from conftest import typed_in
 from hydra.utils import instantiate
 from scipy import linalg
@@ -19,15 +20,15 @@ from torch import Tensor, nn
 from inpainting.classifier import fingerprint, trained_classifier
 from inpainting.data.arrays import Pictures
 from inpainting.errors import InputError
-from inpainting.labels import LabelMetrics
-from inpainting.metrics import summarise
+from inpainting.metrics.base import columns_of
+from inpainting.metrics.labels import FrechetDistance, LabelAgreement
+from inpainting.metrics.summary import means
 from inpainting.nn.classifier import Classifier
 
 QUICK = {"epochs": 1, "least_steps": 10, "batch_size": 32, "lr": 0.01}
-QUICKLY = [f"metrics.classifier.{key}={value}" for key, value in QUICK.items()]
+QUICKLY = [f"metrics.label_agreement.classifier.{key}={value}" for key, value in QUICK.items()]
 SHORT = ["model=conv_ae", "data=digits", "metrics=labels", "trainer=cpu", "trainer.max_epochs=1"]
 SHORT += ["callbacks.progress=null"]
-ALL = torch.ones(4, dtype=torch.bool)
 
 
 class Brightness(nn.Module):
@@ -43,11 +44,21 @@ class Brightness(nn.Module):
         return torch.stack([mean * 0 + 0.401, mean], 1)
 
 
-def labels_of(classifier: nn.Module) -> LabelMetrics:
-    metrics = LabelMetrics(classifier=lambda data: classifier)
-    metrics.setup(None)
-    metrics.reset_set()
-    return metrics
+def agreement(classifier: nn.Module, *batch: Tensor) -> dict[str, Tensor]:
+    metric = LabelAgreement(classifier=lambda data: classifier)
+    metric.prepare(object())
+    return metric.measure(completed(*batch))
+
+
+def frechet(classifier: nn.Module) -> FrechetDistance:
+    metric = FrechetDistance(classifier=lambda data: classifier)
+    metric.prepare(object())
+    metric.reset(torch.device("cpu"))
+    return metric
+
+
+def summarise(rows: dict[str, Tensor]) -> dict[str, float]:
+    return means(rows, columns_of([LabelAgreement(lambda data: None)]), np.ones(1))
 
 
 def grey(*levels: float) -> Tensor:
@@ -63,8 +74,10 @@ def noise(count: int, seed: int) -> Tensor:
 def test_a_completion_agrees_where_it_is_read_as_its_label_when_saved() -> None:
     completion = grey(200, 0, 0, 200, 102.4, 102.6)  # saved, the last two are 102 and 103
     label = torch.tensor([1, 0, 1, 0, 0, 1])
-    rows = labels_of(Brightness())(completion, grey(0).expand(6, -1, -1, -1), grey(0), label)
+    image = grey(200, 0, 0, 0, 0, 0)
+    rows = agreement(Brightness(), completion, image, torch.zeros(6, 1, 16, 16), label)
     assert rows["label_agreement"].tolist() == [1, 1, 0, 0, 1, 1]
+    assert rows["label_agreement_untouched"].tolist() == [1, 1, 0, 1, 1, 0]
     assert rows["label_agreement"].dtype == torch.float32
     assert summarise(rows)["label_agreement"] == pytest.approx(4 / 6)
 
@@ -73,11 +86,11 @@ def test_a_broken_completion_makes_the_agreement_and_the_distance_nan() -> None:
     completion, image, mask = grey(200, 200, 0, 0), grey(200, 200, 0, 0), torch.ones(4, 1, 16, 16)
     label = torch.tensor([1, 1, 0, 0])
     completion = torch.where(torch.arange(16) == 3, torch.nan, completion)
-    metrics = labels_of(Brightness())
-    assert np.isnan(summarise(metrics(completion, image, mask, label))["label_agreement"])
-    metrics.update_set(completion, image, ALL, label)
-    values = metrics.compute_set()
-    assert np.isnan(values["frechet"]) and values["label_agreement_untouched"] == 1
+    summary = summarise(agreement(Brightness(), completion, image, mask, label))
+    assert np.isnan(summary["label_agreement"]) and summary["label_agreement_untouched"] == 1
+    metric = frechet(Brightness())
+    metric.update(completed(completion, image, mask))
+    assert np.isnan(metric.compute()["frechet"])
 
 
 def frechet_by_scipy(a: np.ndarray, b: np.ndarray) -> float:
@@ -96,14 +109,14 @@ def untrained() -> Classifier:
 def test_the_frechet_distance_is_scipys_of_the_kept_pictures_in_any_batches(build) -> None:
     classifier = build()
     image, completion = noise(40, 0), noise(40, 1) ** 2
-    label, keep = torch.zeros(40, dtype=torch.int64), torch.arange(40) % 7 != 6
-    metrics = labels_of(classifier)
+    metric, whole = frechet(classifier), completed(completion, image, torch.ones(40, 1, 16, 16))
+    keep = torch.arange(40) % 7 != 6
     with torch.inference_mode():  # as in Lightning's test loop
-        metrics.update_set(completion, image, keep, label)
-        metrics.reset_set()
+        metric.update(whole)
+        metric.reset(torch.device("cpu"))
         for part in (slice(0, 6), slice(6, 7), slice(7, 40)):  # the second has nothing to keep
-            metrics.update_set(completion[part], image[part], keep[part], label[part])
-        got = metrics.compute_set()["frechet"]
+            metric.update(whole[part][keep[part]])
+        got = metric.compute()["frechet"]
     levels = (completion * 255).round() / 255
     with torch.no_grad():
         a, b = (classifier.features(x[keep]).double().numpy() for x in (image, levels))
@@ -111,27 +124,19 @@ def test_the_frechet_distance_is_scipys_of_the_kept_pictures_in_any_batches(buil
     assert got == pytest.approx(frechet_by_scipy(a, b), rel=1e-5)
 
 
-def test_the_untouched_agreement_counts_kept_pictures_once() -> None:
-    metrics = labels_of(Brightness())
-    label = torch.tensor([1, 1, 1, 1])
-    for keep in (ALL, torch.tensor([False, True, False, False])):
-        metrics.update_set(grey(0, 0, 0, 0), grey(200, 0, 200, 200), keep, label)
-    assert metrics.compute_set()["label_agreement_untouched"] == pytest.approx(3 / 5)
+def test_of_fewer_than_two_images_there_is_no_distance() -> None:
+    metric = frechet(Brightness())
+    assert np.isnan(metric.compute()["frechet"])
+    metric.update(completed(noise(1, 0), noise(1, 1), torch.ones(1, 1, 16, 16)))
+    assert np.isnan(metric.compute()["frechet"])
 
 
-def test_of_fewer_than_two_pictures_there_is_no_distance() -> None:
-    metrics = labels_of(Brightness())
-    assert np.isnan(list(metrics.compute_set().values())).all()
-    metrics.update_set(noise(4, 0), noise(4, 1), torch.arange(4) == 0, torch.zeros(4))
-    values = metrics.compute_set()
-    assert np.isnan(values["frechet"]) and values["label_agreement_untouched"] in (0, 1)
-
-
-def test_the_classifier_is_asked_for_once_for_each_data() -> None:
+@pytest.mark.parametrize("metric", [LabelAgreement, FrechetDistance])
+def test_the_classifier_is_asked_for_once_for_each_data(metric) -> None:
     asked = []
-    metrics = LabelMetrics(classifier=lambda data: asked.append(data) or Brightness())
+    one = metric(classifier=lambda data: asked.append(data) or Brightness())
     for data in ("first", "first", "second"):
-        metrics.setup(data)
+        one.prepare(data)
     assert asked == ["first", "second"]
 
 
@@ -140,7 +145,7 @@ def test_unlabelled_data_are_refused_before_a_training(failure, tmp_path: Path) 
     assert "type data=mnist or data=digits, or metrics=default" in message
     assert not list(tmp_path.rglob("metrics.json"))
     with pytest.raises(InputError, match="data=digits"):
-        labels_of(Brightness())(grey(0), grey(0), grey(0))
+        agreement(Brightness(), grey(0), grey(0), grey(0))
 
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 11), (1, 28), (3, 64), (3, 97)])
@@ -165,14 +170,14 @@ def digits(composed):
 
 def test_the_yaml_states_every_knob_and_builds_without_training(composed, tmp_path: Path) -> None:
     config = composed("metrics=labels", f"paths.cache={tmp_path}").metrics
-    metrics = instantiate(config, _convert_="all")
-    assert isinstance(metrics, LabelMetrics) and not list(tmp_path.iterdir())
-    for code, keys in (
-        (LabelMetrics.__init__.__code__, set(config)),
-        (trained_classifier.__code__, {"data", *config.classifier}),
-    ):
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        assert keys - {"_target_", "_partial_"} == set(names) - {"self"}
+    instantiate(config, _convert_="all")
+    assert not list(tmp_path.iterdir())
+    names = trained_classifier.__code__.co_varnames[
+        : 1 + trained_classifier.__code__.co_kwonlyargcount
+    ]
+    stated = set(config.label_agreement.classifier) - {"_target_", "_partial_"}
+    assert stated | {"data"} == set(names)
+    assert config.frechet.classifier == config.label_agreement.classifier
 
 
 def test_a_classifier_is_trained_once_by_its_own_chance(digits, tmp_path: Path, caplog) -> None:
@@ -215,7 +220,9 @@ def test_other_pictures_labels_or_settings_are_another_classifiers() -> None:
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"epochs": -1}, {"least_steps": 0}])
 def test_settings_that_train_no_classifier_are_named(digits, tmp_path: Path, wrong: dict) -> None:
-    with pytest.raises(InputError, match=f"metrics.classifier.{next(iter(wrong))}="):
+    with pytest.raises(
+        InputError, match=f"metrics.label_agreement.classifier.{next(iter(wrong))}="
+    ):
         trained_classifier(digits, cache=tmp_path, **{**QUICK, **wrong})
 
 
@@ -298,7 +305,7 @@ def test_mnist_is_read_and_as_lenet_reads_it(composed, real_data, tmp_path: Path
     )  # fmt: skip
     data = instantiate(config.data, _convert_="all")
     with torch.enable_grad():
-        classifier = instantiate(config.metrics.classifier, _convert_="all")(data)
+        classifier = instantiate(config.metrics.label_agreement.classifier, _convert_="all")(data)
     lenet = LeNet5()
     weights = real_data("weights/lenet5_mnist.pth")
     lenet.load_state_dict(torch.load(weights, weights_only=True))

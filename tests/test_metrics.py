@@ -1,13 +1,14 @@
 """The metrics against hand-computed numbers, scikit-image, scipy and torchmetrics."""
 
 import logging
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torchvision
-from hydra import compose, initialize_config_dir
+from completing import completed
 from hydra.utils import instantiate
 from scipy import stats
 from skimage import data, metrics
@@ -17,17 +18,37 @@ from torchmetrics.image.fid import FrechetInceptionDistance, NoTrainInceptionV3
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from inpainting.errors import InputError
-from inpainting.metrics import (
-    InpaintingMetrics,
-    paired_difference,
-    structural_similarity,
-    summarise,
-)
-from inpainting.perceptual import PerceptualMetrics
+from inpainting.images.evaluated import Completed
+from inpainting.metrics.base import ImageMetric, SetMetric, columns_of, declared
+from inpainting.metrics.columns import Column, as_plain, from_plain, leading
+from inpainting.metrics.inception import InceptionDistances
+from inpainting.metrics.intervals import paired_difference
+from inpainting.metrics.lpips import LPIPS
+from inpainting.metrics.pooled import PooledPSNR
+from inpainting.metrics.reconstruction import Reconstruction
+from inpainting.metrics.spread import Spread
+from inpainting.metrics.ssim import structural_similarity
+from inpainting.metrics.summary import means
 
-CONF = str(Path(__file__).parents[1] / "conf")
-MEASURE = InpaintingMetrics()
+RECONSTRUCTION = Reconstruction()
 NO_HOLE = torch.zeros(1, 1, 16, 16)
+
+
+def MEASURE(completion, image, mask):
+    return RECONSTRUCTION.measure(completed(completion, image, mask))
+
+
+def summarise(rows, mask):
+    """The means, as validation and test take them."""
+    return means(rows, columns_of([RECONSTRUCTION]), (mask > 0.5).sum((1, 2, 3)).numpy())
+
+
+def pooled(*batches: Completed) -> float:
+    metric = PooledPSNR()
+    metric.reset(torch.device("cpu"))
+    for batch in batches:
+        metric.update(batch)
+    return metric.compute()["psnr_hole_pooled"]
 
 
 def photos(height: int, width: int, channels: int) -> torch.Tensor:
@@ -56,8 +77,8 @@ def test_l1_and_psnr_by_hand():
     assert values["l1_hole"].item() == pytest.approx(0.2 * 8 / 96)
     assert values["psnr"].item() == pytest.approx(-10 * np.log10(0.04 * 8 / 768), abs=1e-4)
     assert values["psnr_hole"].item() == pytest.approx(-10 * np.log10(0.04 * 8 / 96), abs=1e-4)
-    assert values["hole_squared_error"].item() == pytest.approx(0.04 * 8)
-    assert values["hole_values"].item() == 96
+    whole = pooled(completed(completion, image, box_mask(1)))
+    assert whole == pytest.approx(-10 * np.log10(0.04 * 8 / 96), abs=1e-4)
     # The local crop of 7x7 around the hole (rows 2 to 5, columns 3 to 10, which is wider than 7,
     # so around its middle) has row 2 whole.
     assert values["l1_local"].item() == pytest.approx(0.2 * 7 / 147)
@@ -117,16 +138,17 @@ def test_what_is_outside_the_hole_does_not_change_the_hole_metrics():
     completion = noisy(image)
     elsewhere = torch.where(mask > 0, completion, 1 - completion)
     first, second = MEASURE(completion, image, mask), MEASURE(elsewhere, image, mask)
-    for name in ("l1_hole", "psnr_hole", "hole_squared_error"):
+    for name in ("l1_hole", "psnr_hole"):
         assert torch.equal(first[name], second[name])
     assert not torch.equal(first["l1"], second["l1"])
 
 
 def test_a_soft_mask_counts_as_hole_above_one_half():
     image = torch.zeros(1, 1, 16, 16)
-    mask = NO_HOLE.clone()
+    completion, mask = image.clone(), NO_HOLE.clone()
     mask[..., 0, 0], mask[..., 0, 1] = 0.5, 0.51
-    assert MEASURE(image, image, mask)["hole_values"].item() == 1
+    completion[..., 0, 0], completion[..., 0, 1] = 1.0, 0.2
+    assert MEASURE(completion, image, mask)["l1_hole"].item() == pytest.approx(0.2)
 
 
 def test_completions_are_measured_as_they_would_be_saved():
@@ -155,34 +177,30 @@ def test_images_without_a_hole_are_left_out_and_counted():
     rows = MEASURE(noisy(image), image, mask)
     for name in ("l1_hole", "psnr_hole", "ssim_hole"):
         assert rows[name].isnan().tolist() == [True, False, False, False]
-    summary = summarise(rows)
-    assert summary["n"] == 4
-    assert summary["n_without_hole"] == 1
+    summary = summarise(rows, mask)
     assert summary["psnr_hole"] == pytest.approx(rows["psnr_hole"][1:].mean().item())
     assert summary["psnr"] == pytest.approx(rows["psnr"].mean().item())
 
 
-def test_the_summary_pools_the_hole_error_of_the_set():
-    rows = {
-        "psnr_hole": np.array([20.0, 10.0]),
-        "loss": torch.tensor([1.0, 4.0]),
-        "hole_squared_error": np.array([1.0, 30.0]),
-        "hole_values": np.array([100, 300]),
-    }
-    assert summarise(rows) == {
-        "psnr_hole": 15.0,
-        "loss": 2.5,
-        "psnr_hole_pooled": pytest.approx(-10 * np.log10(31 / 400)),
-        "n": 2,
-        "n_without_hole": 0,
-    }
+def test_the_hole_error_of_a_set_is_pooled_over_its_pixels_in_any_batches():
+    image = torch.zeros(4, 1, 16, 16)
+    mask, completion = box_mask(4), image.clone()
+    mask[0, :, 8:16] = 1  # of another size than the others: the mean of images is another number
+    completion[0, :, 8:16], completion[1, :, 2:6, 3:11] = 51 / 255, 102 / 255
+    expected = -10 * np.log10((128 * 0.2**2 + 32 * 0.4**2) / (160 + 3 * 32))
+    batch = completed(completion, image, mask)
+    assert pooled(batch) == pytest.approx(expected, abs=1e-5)
+    assert pooled(batch[:1], batch[1:3], batch[4:], batch[3:]) == pytest.approx(expected, abs=1e-5)
+    assert pooled(completed(image, image, mask)) == 100
+    with torch.inference_mode():  # as in Lightning's test loop
+        assert pooled(batch[:2], batch[2:]) == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_summary_without_any_hole_is_nan_not_an_error():
-    image = photos(16, 16, 1)
-    summary = summarise(MEASURE(image, image, torch.zeros(4, 1, 16, 16)))
+    image, mask = photos(16, 16, 1), torch.zeros(4, 1, 16, 16)
+    summary = summarise(MEASURE(image, image, mask), mask)
     assert np.isnan(summary["psnr_hole"])
-    assert np.isnan(summary["psnr_hole_pooled"])
+    assert np.isnan(pooled(completed(image, image, mask)))
     assert summary["psnr"] == 100
 
 
@@ -190,23 +208,64 @@ def test_a_broken_completion_does_not_vanish_from_the_means():
     image, mask = photos(16, 16, 3), box_mask(4)
     completion = image.clone()
     completion[0, 0, 3, 4] = float("nan")
-    summary = summarise(MEASURE(completion, image, mask))
-    for name in ("l1", "l1_hole", "psnr_hole", "ssim", "psnr_hole_pooled"):
+    summary = summarise(MEASURE(completion, image, mask), mask)
+    for name in ("l1", "l1_hole", "psnr_hole", "ssim"):
         assert np.isnan(summary[name]), name
+    assert np.isnan(pooled(completed(completion, image, mask)))
 
 
-def test_images_that_were_not_completed_do_not_count():
-    nan = float("nan")
-    rows = {
-        "loss": np.array([1.0, 3.0]),
-        "l1": np.array([0.5, nan]),
-        "hole_squared_error": np.array([1.0, nan]),
-        "hole_values": np.array([10.0, nan]),
-    }
-    summary = summarise(rows)
-    assert summary["loss"] == 2
-    assert summary["l1"] == 0.5
-    assert summary["psnr_hole_pooled"] == pytest.approx(10)
+def test_the_spread_is_the_deviation_of_several_completions_in_the_hole():
+    image, mask = torch.zeros(1, 1, 16, 16), box_mask(1)
+    several = torch.zeros(1, 3, 1, 16, 16)
+    several[:, 1], several[:, 2] = 51 / 255, 102 / 255  # 0, 0.2 and 0.4: a deviation of 0.2
+    several[:, :, :, 12:] = torch.rand(1, 3, 1, 4, 16)  # outside the hole
+    values = Spread().measure(completed(several, image, mask))
+    assert values["spread"].item() == pytest.approx(0.2)
+    assert Spread().measure(completed(several, image, 0 * mask))["spread"].isnan().all()
+    assert Spread().measure(completed(several[:, 0], image, mask)) == {}
+
+
+def column(**changes) -> Column:
+    facts = {"name": "rmse", "heading": "RMSE", "digits": 3, "direction": "min"}
+    return Column(**{**facts, "scope": "hole", "truth": 0.0, "brief": True, **changes})
+
+
+class RMSE(ImageMetric):
+    """A metric that the framework has never heard of."""
+
+    columns = (column(),)
+
+    def measure(self, completed: Completed) -> dict[str, torch.Tensor]:
+        return {"rmse": completed.index.float(), "mse": completed.index.float()}
+
+
+def test_a_column_states_all_that_is_known_of_a_number():
+    for missing in ("heading", "digits", "direction", "scope", "truth", "brief"):
+        facts = {k: v for k, v in vars(column()).items() if k != missing}
+        with pytest.raises(TypeError, match=missing):
+            Column(**facts)
+    for wrong in ({"direction": "lower"}, {"scope": "image"}):
+        with pytest.raises(ValueError, match="rmse"):
+            column(**wrong)
+    assert column().text(0.12345) == "0.123" and column().text(0.1, signed=True) == "+0.100"
+    assert column().text(float("nan")) == column().text(None) == ""
+
+
+def test_columns_survive_being_written_down():
+    columns = columns_of([RECONSTRUCTION, PooledPSNR(), Spread(), RMSE()])
+    assert from_plain(as_plain(columns)) == columns
+    assert [one.name for one in leading(columns)] == ["psnr_hole", "ssim_hole"]
+    for broken in ([{"name": "rmse"}], [{**as_plain(columns)[0], "colour": "red"}]):
+        with pytest.raises(TypeError):
+            from_plain(broken)
+
+
+def test_two_metrics_of_one_number_and_a_number_without_a_column_are_refused():
+    with pytest.raises(InputError, match="two of them measure rmse"):
+        columns_of([RMSE(), RMSE()])
+    image = photos(16, 16, 1)
+    with pytest.raises(ValueError, match="RMSE measured mse, which its columns do not declare"):
+        declared(RMSE(), RMSE().measure(completed(image, image, box_mask(4))))
 
 
 def test_the_paired_interval_is_scipys():
@@ -231,22 +290,21 @@ def test_images_smaller_than_the_window_and_bad_shares_say_what_to_type():
     small = torch.zeros(1, 3, 10, 64)
     with pytest.raises(InputError, match="at least 11 px, not 10x64"):
         MEASURE(small, small, small[:, :1])
-    with pytest.raises(InputError, match="metrics.local_share=0"):
-        InpaintingMetrics(local_share=0)
+    with pytest.raises(InputError, match="metrics.reconstruction.local_share=0"):
+        Reconstruction(local_share=0)
 
 
-@pytest.mark.parametrize("name", ["default", "perceptual"])
-def test_every_yaml_gives_metrics_and_states_every_knob(name):
-    with initialize_config_dir(CONF, version_base="1.3"):
-        config = compose(overrides=[f"+metrics={name}"]).metrics
-    collection = instantiate(config, _convert_="all")
-    image = photos(28, 28, 1)
-    collection.reset_set()
-    assert summarise(collection(noisy(image), image, box_mask(4, 28)))["n"] == 4
-    collection.update_set(image, image, torch.ones(4, dtype=torch.bool))
-    assert collection.to("cpu").compute_set() == {}
-    code = type(collection).__init__.__code__
-    assert set(config) - {"_target_"} == set(code.co_varnames[1 : code.co_argcount])
+@pytest.mark.parametrize("name", ["default", "perceptual", "labels", "[labels,perceptual]"])
+def test_every_yaml_gives_metrics_and_states_every_knob(composed, name):
+    config = composed(f"metrics={name}").metrics
+    metrics = instantiate(config, _convert_="all")
+    assert list(metrics)[:3] == ["reconstruction", "pooled", "spread"]
+    assert ("lpips" in metrics, "frechet" in metrics) == ("perceptual" in name, "labels" in name)
+    columns_of(metrics.values())
+    for key, metric in metrics.items():
+        assert isinstance(metric, ImageMetric | SetMetric)
+        assert all((one.scope == "set") == isinstance(metric, SetMetric) for one in metric.columns)
+        assert set(config[key]) - {"_target_"} == set(signature(type(metric)).parameters)
 
 
 @pytest.fixture(scope="module")
@@ -280,9 +338,8 @@ def lpips_by_hand(features: nn.Module, a: torch.Tensor, b: torch.Tensor) -> torc
 
 def test_lpips_is_the_papers_formula_on_the_weights_of_the_file(alexnet):
     path, features = alexnet
-    collection = PerceptualMetrics(lpips_weights=path)
-    image = photos(64, 80, 3)
-    got = collection(noisy(image), image, torch.zeros(4, 1, 64, 80))["lpips"]
+    collection, image = LPIPS(weights=path), photos(64, 80, 3)
+    got = collection.measure(completed(noisy(image), image, torch.zeros(4, 1, 64, 80)))["lpips"]
     assert torch.allclose(got, lpips_by_hand(features, noisy(image), image), rtol=1e-3)
     assert (got > 1e-4).all()
     assert not any(p.requires_grad for p in collection._lpips.parameters())
@@ -291,54 +348,57 @@ def test_lpips_is_the_papers_formula_on_the_weights_of_the_file(alexnet):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_identical_images_have_lpips_0_at_any_size(alexnet, channels):
-    collection = PerceptualMetrics(lpips_weights=alexnet[0])
+    metric = LPIPS(weights=alexnet[0])
     for size in ((28, 28), (20, 70), (64, 64)):
         image = photos(*size, channels)[:1]
-        lpips = collection(image, image, torch.zeros(1, 1, *size))["lpips"]
-        assert lpips.tolist() == [0]
-        assert collection(noisy(image), image, torch.zeros(1, 1, *size))["lpips"] > 0
+        mask = torch.zeros(1, 1, *size)
+        assert metric.measure(completed(image, image, mask))["lpips"].tolist() == [0]
+        assert metric.measure(completed(noisy(image), image, mask))["lpips"] > 0
 
 
 def test_building_the_networks_draws_nothing_from_the_trainings_chance(alexnet):
     image = photos(64, 64, 3)
-    collection = PerceptualMetrics(lpips_weights=alexnet[0])
+    metric = LPIPS(weights=alexnet[0])
     torch.manual_seed(0)
-    collection(image, image, torch.zeros(4, 1, 64, 64))
+    metric.measure(completed(image, image, torch.zeros(4, 1, 64, 64)))
     drawn = torch.rand(3)
     torch.manual_seed(0)
     assert torch.equal(drawn, torch.rand(3))
 
 
-def test_without_weights_one_line_says_what_to_fetch_and_the_rest_is_measured(caplog):
+def test_without_weights_a_line_says_what_to_fetch_and_the_rest_is_measured(caplog):
     with caplog.at_level(logging.WARNING):
-        collection = PerceptualMetrics()
-    (record,) = caplog.records
-    message = record.getMessage()
-    assert "\n" not in message
-    for word in ("alexnet-owt", "metrics.lpips_weights", "metrics.inception_weights", "download"):
-        assert word in message
+        lpips, inception = LPIPS(), InceptionDistances()
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2 and not any("\n" in message for message in messages)
+    for word in ("alexnet-owt", "metrics.lpips.weights", "metrics.lpips.download=true"):
+        assert word in messages[0]
+    for word in ("inception", "metrics.inception.weights", "metrics.inception.download=true"):
+        assert word in messages[1]
     image = photos(32, 32, 3)
-    values = collection(noisy(image), image, box_mask(4, 32))
-    assert "psnr_hole" in values
-    assert "lpips" not in values
+    batch = completed(noisy(image), image, box_mask(4, 32))
+    assert lpips.measure(batch) == {}
+    inception.reset(torch.device("cpu"))
+    inception.update(batch)
+    assert inception.compute() == {}
 
 
 def test_broken_weights_say_which_file(tmp_path):
-    with pytest.raises(InputError, match="metrics.lpips_weights=nowhere.pth is not a file"):
-        PerceptualMetrics(lpips_weights="nowhere.pth")
-    with pytest.raises(InputError, match="metrics.lpips_net=resnet"):
-        PerceptualMetrics(lpips_net="resnet")
-    image, mask = photos(32, 32, 3), torch.zeros(4, 1, 32, 32)
-    keep = torch.ones(4, dtype=torch.bool)
+    with pytest.raises(InputError, match="metrics.lpips.weights=nowhere.pth is not a file"):
+        LPIPS(weights="nowhere.pth")
+    with pytest.raises(InputError, match="metrics.lpips.network=resnet"):
+        LPIPS(network="resnet")
+    image = photos(32, 32, 3)
+    batch = completed(image, image, torch.zeros(4, 1, 32, 32))
     (tmp_path / "text.pth").write_text("not weights")
     (tmp_path / "empty.pth").touch()
     torch.save({"other": torch.zeros(3)}, tmp_path / "other.pth")
     for name in ("text.pth", "empty.pth", "other.pth"):
         path = str(tmp_path / name)
         with pytest.raises(InputError, match=name):
-            PerceptualMetrics(lpips_weights=path)(image, image, mask)
+            LPIPS(weights=path).measure(batch)
         with pytest.raises(InputError, match=name):
-            PerceptualMetrics(inception_weights=path).update_set(image, image, keep)
+            InceptionDistances(weights=path).update(batch)
 
 
 @pytest.fixture(scope="module")
@@ -368,16 +428,19 @@ def inception(tmp_path_factory) -> str:
 
 @pytest.mark.slow
 def test_fid_and_kid_of_a_set_in_batches_are_torchmetrics_of_it_at_once(inception):
-    collection = PerceptualMetrics(inception_weights=inception, kid_subsets=5, kid_subset_size=4)
+    metric = InceptionDistances(weights=inception, kid_subsets=5, kid_subset_size=4)
     image = torch.cat([photos(48, 48, 3), photos(48, 48, 3).flip(3)])
     completion = noisy(image, 0.3)
-    keep = torch.tensor([True] * 5 + [False] * 3)
+    whole = completed(completion, image, torch.zeros(8, 1, 48, 48))
+    cpu = torch.device("cpu")
     with torch.inference_mode():  # as in Lightning's test loop
-        collection.update_set(image, image, keep)
-        collection.reset_set()
-        collection.update_set(completion[:3], image[:3], keep[:3])
-    collection.update_set(completion[3:], image[3:], keep[3:])
-    got = collection.compute_set()
+        metric.reset(cpu)
+        metric.update(completed(image, image, torch.zeros(8, 1, 48, 48)))
+        metric.reset(cpu)
+        metric.update(whole[:3])
+        metric.update(whole[8:])  # of which nothing was to be kept
+    metric.update(whole[3:5])
+    got = metric.compute()
 
     fid = FrechetInceptionDistance(feature_extractor_weights_path=inception)
     kid = KernelInceptionDistance(fid.inception, subsets=200, subset_size=4)
@@ -389,17 +452,16 @@ def test_fid_and_kid_of_a_set_in_batches_are_torchmetrics_of_it_at_once(inceptio
     assert got["fid"] == pytest.approx(fid.compute().item(), rel=1e-4)
     mean, deviation = kid.compute()
     assert abs(got["kid"] - mean) <= 2 * deviation
-    assert collection.compute_set() == got
-    collection.reset_set()
-    assert np.isnan(collection.compute_set()["fid"])
+    assert metric.compute() == got
+    metric.reset(cpu)
+    assert np.isnan(metric.compute()["fid"])
 
 
 @pytest.mark.slow
 def test_greyscale_sets_and_sets_smaller_than_a_subset_are_measured(inception):
-    collection = PerceptualMetrics(inception_weights=inception)
-    image = photos(28, 28, 1)
-    collection.update_set(image, image, torch.ones(4, dtype=torch.bool))
-    assert collection.compute_set()["fid"] == pytest.approx(0, abs=1e-3)
+    metric, image = InceptionDistances(weights=inception), photos(28, 28, 1)
+    metric.update(completed(image, image, torch.zeros(4, 1, 28, 28)))
+    assert metric.compute()["fid"] == pytest.approx(0, abs=1e-3)
 
 
 def test_download_takes_what_is_in_torch_hubs_cache(alexnet, tmp_path, monkeypatch, caplog):
@@ -407,12 +469,12 @@ def test_download_takes_what_is_in_torch_hubs_cache(alexnet, tmp_path, monkeypat
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True)
     (cache / "alexnet-owt-7be5be79.pth").write_bytes(Path(alexnet[0]).read_bytes())
-    image, mask = photos(64, 64, 3), torch.zeros(4, 1, 64, 64)
+    image = photos(64, 64, 3)
+    batch = completed(noisy(image), image, torch.zeros(4, 1, 64, 64))
     with caplog.at_level(logging.WARNING):
-        downloaded = PerceptualMetrics(download=True)(noisy(image), image, mask)["lpips"]
+        downloaded = LPIPS(download=True).measure(batch)["lpips"]
     assert not caplog.records
-    from_path = PerceptualMetrics(lpips_weights=alexnet[0])(noisy(image), image, mask)["lpips"]
-    assert torch.equal(downloaded, from_path)
+    assert torch.equal(downloaded, LPIPS(weights=alexnet[0]).measure(batch)["lpips"])
 
 
 def test_a_failed_download_leaves_lpips_out_and_the_run_goes_on(tmp_path, monkeypatch, caplog):
@@ -420,9 +482,7 @@ def test_a_failed_download_leaves_lpips_out_and_the_run_goes_on(tmp_path, monkey
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True)
     (cache / "alexnet-owt-7be5be79.pth").write_text("half a download")
-    collection, image = PerceptualMetrics(download=True), photos(32, 32, 3)
+    metric, image = LPIPS(download=True), photos(32, 32, 3)
     for _ in range(2):
-        values = collection(image, image, box_mask(4, 32))
-        assert "psnr_hole" in values
-        assert "lpips" not in values
+        assert metric.measure(completed(image, image, box_mask(4, 32))) == {}
     assert len(caplog.records) == 1

@@ -6,20 +6,21 @@ from itertools import pairwise
 import pytest
 import torch
 from diffusers import RePaintScheduler
+from noising import predict_eps, predict_x_0
 from torch import Tensor
 
-from inpainting.diffusion import OBJECTIVES, Diffusion, cosine_betas, linear_betas
+from inpainting.diffusion.betas import cosine_betas, linear_betas
+from inpainting.diffusion.ddnm import DDNM
+from inpainting.diffusion.denoiser import Guidance
+from inpainting.diffusion.guidance.none import Unguided
+from inpainting.diffusion.guidance.pigdm import PiGDM
+from inpainting.diffusion.jumps import jump, jump_schedule, moves, network_calls
+from inpainting.diffusion.medoid import medoid
+from inpainting.diffusion.process import OBJECTIVES, Diffusion
+from inpainting.diffusion.repaint import RePaint
+from inpainting.diffusion.steps import steps_down
+from inpainting.diffusion.walk import Sampler
 from inpainting.errors import InputError
-from inpainting.medoid import medoid
-from inpainting.repaint import (
-    jump,
-    jump_schedule,
-    moves,
-    network_calls,
-    repaint,
-    repaint_fast,
-    steps_down,
-)
 
 T = 20
 
@@ -48,16 +49,13 @@ def seeded(seed: int = 3) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def all_samplers(schedule: list[int]) -> dict:
-    return {
-        "repaint": lambda *inputs: repaint(*inputs[:4], schedule, *inputs[4:]),
-        "repaint_fast": lambda *inputs: repaint_fast(*inputs[:4], schedule, *inputs[4:]),
-        "guided": lambda *inputs: repaint_fast(*inputs[:4], schedule, *inputs[4:], guidance=1.0),
-        "replace": lambda *inputs: repaint(*inputs[:4], jump_schedule(T, 1, 1), *inputs[4:]),
-    }
-
-
-SAMPLERS = ["repaint", "repaint_fast", "guided", "replace"]
+SAMPLERS: dict[str, Sampler] = {
+    "repaint": RePaint(T, 5, 2),
+    "repaint guided": RePaint(T, 5, 2, guidance=PiGDM()),
+    "repaint_fast": DDNM(T, 5, 2),
+    "repaint_fast guided": DDNM(T, 5, 2, guidance=PiGDM()),
+    "replace": RePaint(T, 1, 1),
+}
 
 
 @pytest.mark.parametrize(
@@ -156,12 +154,12 @@ def test_a_jump_is_distributed_like_diffusers_undo_steps() -> None:
 @pytest.mark.parametrize("betas", [linear_betas(T), cosine_betas(T)])
 def test_a_step_down_without_eta_is_the_posterior(betas: Tensor) -> None:
     diffusion = Diffusion(betas)
-    for t, step in enumerate(steps_down(diffusion)):
-        from_x, variance = diffusion.posterior(torch.zeros(1), torch.ones(1), torch.tensor([t]))
-        from_x_0, _ = diffusion.posterior(torch.ones(1), torch.zeros(1), torch.tensor([t]))
-        assert step.from_x == pytest.approx(from_x.item(), abs=1e-6)
-        assert step.from_x_0 == pytest.approx(from_x_0.item(), abs=1e-6)
-        assert step.noise**2 == pytest.approx(variance.item(), abs=1e-6)
+    abar = diffusion.alphas_cumprod.tolist()
+    for t, step in enumerate(steps_down(diffusion)):  # arXiv 2006.11239, eq. 7
+        before, beta = abar[t - 1] if t else 1.0, betas[t].item()
+        assert step.from_x_0 == pytest.approx(math.sqrt(before) * beta / (1 - abar[t]))
+        assert step.from_x == pytest.approx(math.sqrt(1 - beta) * (1 - before) / (1 - abar[t]))
+        assert step.noise**2 == pytest.approx((1 - before) / (1 - abar[t]) * beta)
 
 
 @pytest.mark.parametrize("eta", [None, 0.0, 0.5, 0.85, 1.0])
@@ -179,7 +177,13 @@ def test_every_step_down_leads_from_one_noise_level_to_the_next(eta: float | Non
 
 def test_eta_outside_its_range_is_named() -> None:
     with pytest.raises(InputError, match="eta=1.5"):
-        steps_down(Diffusion(linear_betas(T)), 1.5)
+        DDNM(T, 1, 1, eta=1.5)
+
+
+def test_a_jump_as_long_as_the_walk_is_refused() -> None:
+    with pytest.raises(InputError, match="jump_length=20 of 20 steps never jumps"):
+        RePaint(T, T, 2)
+    assert RePaint(T, T, 1).network_calls == T
 
 
 @pytest.mark.parametrize("clip", [False, True])
@@ -199,14 +203,15 @@ def test_one_step_is_that_of_diffusers(clip: bool) -> None:
     def network(x: Tensor, t: Tensor) -> Tensor:
         seen.append(x.clone())
         small = 0.2 * denoiser(x, t)
-        return diffusion.predict_eps(x, t, small)  # stands for an x_0 well inside [-1, 1]
+        return predict_eps(diffusion, x, t, small)  # stands for an x_0 well inside [-1, 1]
 
-    result = repaint(network, image, mask, diffusion, jump_schedule(8, 1, 1), seeded(), clip)
+    sampler = RePaint(8, 1, 1, guidance=Unguided(clip))
+    result = sampler(network, image, mask, diffusion, seeded())
     generator = seeded()
     torch.randn(image.shape, generator=generator)  # x_T
     for i, t in enumerate(range(7, -1, -1)):
         x = seen[i]
-        output = diffusion.predict_eps(x, torch.tensor([t]), 0.2 * denoiser(x, torch.tensor([t])))
+        output = predict_eps(diffusion, x, torch.tensor([t]), 0.2 * denoiser(x, torch.tensor([t])))
         expected = peer.step(output, t, x, image, 1 - mask, generator).prev_sample
         found = seen[i + 1] if t else result
         assert torch.allclose(found, expected, atol=1e-5), t
@@ -263,9 +268,9 @@ def test_the_whole_loop_is_algorithm_1(length: int, samples: int, clip: bool) ->
         Diffusion(linear_betas(1000)).respace(T),
         jump_schedule(T, length, samples),
     )
-    inputs = (denoiser, image, mask, diffusion, schedule)
-    found = repaint(*inputs, seeded(), clip)
-    expected = literal_algorithm_1(*inputs, clip)
+    sampler = RePaint(T, length, samples, guidance=Unguided(clip))
+    found = sampler(denoiser, image, mask, diffusion, seeded())
+    expected = literal_algorithm_1(denoiser, image, mask, diffusion, schedule, clip)
     assert torch.allclose(found, expected, atol=1e-3 if not clip else 1e-4)
     assert (found - image).abs().max() > 0.1  # the hole is not simply the image
 
@@ -280,10 +285,10 @@ def test_a_perfect_denoiser_gives_back_the_image(objective: str, name: str, chan
 
     def perfect(x: Tensor, t: Tensor) -> Tensor:
         step = torch.full_like(t, index[int(t[0])])
-        return diffusion.target(image, step, diffusion.predict_eps(x, step, image))
+        return diffusion.target(image, step, predict_eps(diffusion, x, step, image))
 
     hidden = torch.where(mask > 0, torch.nan, image)  # what lies under the hole is not looked at
-    sampler = all_samplers(jump_schedule(T, 5, 2))[name]
+    sampler = SAMPLERS[name]
     assert torch.allclose(sampler(perfect, hidden, mask, diffusion, seeded()), image, atol=1e-4)
 
 
@@ -291,7 +296,7 @@ def test_a_perfect_denoiser_gives_back_the_image(objective: str, name: str, chan
 def test_known_pixels_come_back_exactly_whatever_the_denoiser_says(name: str) -> None:
     image, mask = picture()
     diffusion = Diffusion(linear_betas(T))
-    sampler = all_samplers(jump_schedule(T, 5, 2))[name]
+    sampler = SAMPLERS[name]
     nothing = torch.zeros_like(mask)
     assert torch.equal(sampler(denoiser, image, nothing, diffusion, seeded()), image)
     found = sampler(denoiser, image, mask, diffusion, seeded())
@@ -302,7 +307,7 @@ def test_known_pixels_come_back_exactly_whatever_the_denoiser_says(name: str) ->
 def test_soft_pixels_are_filled_as_they_were_erased(name: str) -> None:
     image, mask = picture()
     diffusion = Diffusion(linear_betas(T))
-    sampler = all_samplers(jump_schedule(T, 5, 2))[name]
+    sampler = SAMPLERS[name]
     soft = sampler(denoiser, image, mask, diffusion, seeded())
     scrambled = torch.where(mask > 0, -image, image)
     assert torch.equal(sampler(denoiser, scrambled, mask, diffusion, seeded()), soft)
@@ -314,7 +319,7 @@ def test_chance_comes_from_the_generator_alone_and_inputs_stay(name: str) -> Non
     image, mask = picture()
     before = image.clone()
     diffusion = Diffusion(linear_betas(T))
-    sampler = all_samplers(jump_schedule(T, 5, 2))[name]
+    sampler = SAMPLERS[name]
     first = sampler(denoiser, image, mask, diffusion, seeded())
     torch.manual_seed(99)
     state = torch.get_rng_state()
@@ -335,14 +340,14 @@ def test_the_denoiser_is_told_its_own_times_as_often_as_was_promised() -> None:
         told.append(int(t[0]))
         return torch.zeros_like(x)
 
-    for sampler in (repaint, repaint_fast):
+    for sampler in (RePaint(T, 5, 2), DDNM(T, 5, 2)):
         told.clear()
-        sampler(network, image, mask, diffusion, schedule, seeded())
+        sampler(network, image, mask, diffusion, seeded())
         down = [before for before, after in pairwise(schedule) if after < before]
         assert told == diffusion.times[down].tolist()
-        assert len(told) == network_calls(schedule)
+        assert len(told) == sampler.network_calls == network_calls(schedule)
     told.clear()
-    repaint(network, image, mask, diffusion, jump_schedule(T, 1, 1), seeded())  # `replace`
+    SAMPLERS["replace"](network, image, mask, diffusion, seeded())
     assert told == diffusion.times.flip(0).tolist()
 
 
@@ -372,8 +377,10 @@ def test_pixels_of_known_spread_are_filled_with_the_spread_that_theory_gives(eta
         variance = factor**2 * variance + sigma**2
 
     image, mask = torch.zeros(16, 1, 32, 32), torch.ones(16, 1, 32, 32)
-    inputs = (best, image, mask, diffusion, schedule, seeded(), False)
-    filled = repaint(*inputs) if eta == "repaint" else repaint_fast(*inputs, eta)
+    free = Unguided(clip=False)
+    paper = eta == "repaint"
+    sampler = RePaint(50, 5, 2, guidance=free) if paper else DDNM(50, 5, 2, eta, guidance=free)
+    filled = sampler(best, image, mask, diffusion, seeded())
     assert filled.mean().item() == pytest.approx(mean, abs=0.02)
     assert filled.std().item() == pytest.approx(math.sqrt(variance), rel=0.03)
     expected = {"repaint": 0.265, None: 0.265, 0.0: 0.282, 0.85: 0.246, 1.0: 0.202}[eta]
@@ -382,14 +389,14 @@ def test_pixels_of_known_spread_are_filled_with_the_spread_that_theory_gives(eta
 
 def test_ddnm_without_fresh_noise_and_jumps_depends_on_the_first_noise_alone() -> None:
     image, mask = picture()
-    diffusion, schedule = Diffusion(linear_betas(1000)).respace(T), jump_schedule(T, 1, 1)
-    found = repaint_fast(denoiser, image, mask, diffusion, schedule, seeded(), True, 0.0)
+    diffusion = Diffusion(linear_betas(1000)).respace(T)
+    found = DDNM(T, 1, 1, eta=0.0)(denoiser, image, mask, diffusion, seeded())
     x = torch.randn(image.shape, generator=seeded())
     for t in range(T - 1, -1, -1):  # DDIM of the mended x_0 (arXiv 2010.02502, eq. 12)
         step = torch.full((2,), t)
-        x_0 = diffusion.predict_x_0(x, step, denoiser(x, diffusion.times[step])).clamp(-1, 1)
+        x_0 = predict_x_0(diffusion, x, step, denoiser(x, diffusion.times[step])).clamp(-1, 1)
         x_0 = torch.where(mask == 0, image, x_0)
-        eps = diffusion.predict_eps(x, step, x_0)
+        eps = predict_eps(diffusion, x, step, x_0)
         before = diffusion.alphas_cumprod[t - 1].item() if t else 1.0
         x = math.sqrt(before) * x_0 + math.sqrt(1 - before) * eps
     assert torch.allclose(found, x, atol=1e-4)
@@ -401,9 +408,8 @@ def test_guidance_is_the_transposed_jacobian_of_what_the_known_pixels_miss() -> 
     mask = torch.tensor([0.0, 0.0, 1.0]).view(1, 1, 1, 3)
     diffusion = Diffusion(cosine_betas(4), "x_0").respace(1)  # a single step, from pure noise
     noise = torch.empty(1, 1, 1, 3).normal_(generator=seeded()).flatten()
-    found = repaint_fast(
-        lambda x, t: x @ weights.T, image, mask, diffusion, [0, -1], seeded(), False, guidance=2.0
-    )
+    sampler = DDNM(1, 1, 1, guidance=PiGDM(weight=2.0, clip=False))
+    found = sampler(lambda x, t: x @ weights.T, image, mask, diffusion, seeded())
     x_0 = weights @ noise
     missed = torch.tensor([0.2 - x_0[0], -0.5 - x_0[1], 0.0])
     pull = weights.T @ missed
@@ -431,22 +437,21 @@ def test_guided_fills_come_closer_to_the_exact_posterior() -> None:
     image = torch.tensor([0.4, 0.0]).expand(4000, 1, 1, 2)
     mask = torch.tensor([0.0, 1.0]).expand(4000, 1, 1, 2)
 
-    def mean(guidance: float) -> float:
-        schedule = jump_schedule(T, 1, 1)
-        filled = repaint_fast(best, image, mask, diffusion, schedule, seeded(), guidance=guidance)
+    def mean(guidance: Guidance) -> float:
+        filled = DDNM(T, 1, 1, guidance=guidance)(best, image, mask, diffusion, seeded())
         return float(filled[..., 1].mean())
 
     exact = 0.9 * 0.4
-    assert abs(mean(1.0) - exact) < 0.6 * abs(mean(0.0) - exact)
+    assert abs(mean(PiGDM()) - exact) < 0.6 * abs(mean(Unguided()) - exact)
 
 
 def test_guidance_works_where_evaluation_keeps_no_graph() -> None:
     image, mask = picture()
-    diffusion, schedule = Diffusion(linear_betas(T)), jump_schedule(T, 5, 2)
-    expected = repaint_fast(denoiser, image, mask, diffusion, schedule, seeded(), guidance=1.0)
+    diffusion, sampler = Diffusion(linear_betas(T)), DDNM(T, 5, 2, guidance=PiGDM())
+    expected = sampler(denoiser, image, mask, diffusion, seeded())
     with torch.inference_mode():
         inputs = (image.clone(), mask.clone())  # as a loader hands them over
-        found = repaint_fast(denoiser, *inputs, diffusion, schedule, seeded(), guidance=1.0)
+        found = sampler(denoiser, *inputs, diffusion, seeded())
     assert torch.equal(found, expected) and not found.requires_grad
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import warnings
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.metadata import version
 from itertools import pairwise
@@ -19,6 +20,12 @@ from PIL import Image
 from torch import Tensor
 
 from inpainting.grid import GAP, LABEL_WIDTH, MARGIN, picture_grid
+from inpainting.metrics.base import columns_of
+from inpainting.metrics.columns import as_plain
+from inpainting.metrics.inception import InceptionDistances
+from inpainting.metrics.labels import FrechetDistance, LabelAgreement
+from inpainting.metrics.lpips import LPIPS
+from inpainting.metrics.reconstruction import Reconstruction
 from inpainting.pictures import KINDS
 from inpainting.reporting import build
 from inpainting.reporting.cells import Cell
@@ -33,6 +40,11 @@ from inpainting.reporting.rows import Row, tables_of_rows
 from inpainting.reporting.tables import Table, settings_table
 from inpainting.results import Result, provenance
 from inpainting.scores import Score, append_score, score_path
+
+COLUMNS = columns_of([Reconstruction(), LabelAgreement(None), FrechetDistance(None), LPIPS()])
+COLUMNS |= columns_of([InceptionDistances()])
+
+PSNR = COLUMNS["psnr_hole"]
 
 BASE = [[10, 12, 14, 16], [12, 14, 16, 18]]  # hole PSNR of four pictures, two seeds
 # Better by 3, 3, 4 and 4 on the pictures, with seeds as far apart as the base's, or hardly.
@@ -60,11 +72,12 @@ def write_run(
     if seed is not None:
         facts |= {"epochs": 2, "train_seconds": 90.0 + seed, "seed": seed}
     files = [f"{i}.png" for i in range(len(psnr))]
-    Result(row, summary, rows, files, facts).write(folder)
+    columns = {name: COLUMNS[name] for name in summary if name in COLUMNS}
+    facts["measured_with"] = ["torchmetrics"]
+    Result(row, columns, summary, rows, files, facts).write(folder)
     known = {"name": "table", "row": row, "compared_with": compared_with, "seed": seed or 0}
     known |= {"model": {"width": 8}, "trainer": {"max_epochs": 2}, "data": {"root": "x/outdoor"}}
-    known |= {"monitor": {"metric": "val/psnr_hole", "mode": "max"}}
-    known |= {"metrics": {"local_share": 0.4375}}
+    known |= {"monitor": "val/psnr_hole", "metrics": {"reconstruction": {"local_share": 0.4375}}}
     OmegaConf.save(OmegaConf.create(known | config), folder / "config.yaml")
     return folder
 
@@ -206,16 +219,16 @@ def test_the_best_is_bold_only_where_pictures_and_seeds_say_so(sweep: Path) -> N
     # Certain over the pictures, but two seeds so far apart say nothing.
     gap = difference(loose, base, "psnr_hole")
     assert gap.low > 0 > gap.seeds_low and not gap.certain
-    assert certainly_best([base, loose], "psnr_hole") is None
+    assert certainly_best([base, loose], PSNR) is None
     # Of one seed each there are only the pictures.
     alone = [Row(row.runs[:1], row.label) for row in (base, tight)]
     assert np.isnan(difference(*alone, "psnr_hole").seeds_low)
-    assert certainly_best(alone, "psnr_hole") is alone[1]
+    assert certainly_best(alone, PSNR) is alone[1]
     # Lower is better, and the best must beat every other one.
-    assert certainly_best(alone, "l1") is alone[1]
+    assert certainly_best(alone, COLUMNS["l1"]) is alone[1]
     twin = Row(tight.runs[1:], "twin")
-    assert certainly_best([*alone, Row(tight.runs[:1], "same")], "psnr_hole") is None
-    assert certainly_best([*alone, twin], "psnr_hole") is twin
+    assert certainly_best([*alone, Row(tight.runs[:1], "same")], PSNR) is None
+    assert certainly_best([*alone, twin], PSNR) is twin
 
 
 def test_settings_compete_with_one_another_and_methods_with_the_floor(tmp_path: Path) -> None:
@@ -354,10 +367,13 @@ def test_a_mixture_is_told_by_the_phases_that_other_runs_of_the_table_log_alone(
 
 def test_the_epoch_that_was_tested(sweep: Path) -> None:
     log = read_log(sweep / "base-seed0")  # validations in lines 4 to 6, hole PSNR 1, 3, 2
-    known = {"monitor.metric": "val/psnr_hole", "monitor.mode": "max"}
-    assert epoch_tested(log, known) == 5
-    assert epoch_tested(log, known | {"monitor.mode": "min"}) == 4
-    assert epoch_tested(log, known | {"checkpoint": "last"}) == 6
+    run = collect([str(sweep)])[0][0]
+    assert run.setting["monitor"] == "val/psnr_hole"
+    assert epoch_tested(log, run) == 5
+    lower = {"psnr_hole": replace(PSNR, direction="min")}
+    by_facts = replace(run, facts=run.facts | {"columns": as_plain(lower)})
+    assert epoch_tested(log, by_facts) == 4
+    assert epoch_tested(log, replace(run, setting=run.setting | {"checkpoint": "last"})) == 6
 
 
 def test_validation_loss_that_does_not_track_quality(sweep: Path, tmp_path: Path) -> None:
@@ -386,7 +402,7 @@ def test_other_holes_or_pictures_or_versions_never_share_a_table(tmp_path: Path)
     facts["versions"]["torchmetrics"] = "0.1"
     (older / "metrics.json").write_text(json.dumps(facts))
 
-    wider = {"metrics": {"local_share": 0.5}}
+    wider = {"metrics": {"reconstruction": {"local_share": 0.5}}}
     write_run(tmp_path / "s" / "wide-seed0", TIGHT[0], "wide", 0, "base", **wider)
 
     made = report([str(tmp_path / "s")], tmp_path / "out")
@@ -405,21 +421,22 @@ def test_other_holes_or_pictures_or_versions_never_share_a_table(tmp_path: Path)
 
 
 def test_what_only_some_runs_measured_does_not_keep_the_rest_apart(tmp_path: Path) -> None:
-    for row, metrics in {"base": {}, "tight": {"lpips_net": "vgg"}}.items():
-        metrics = {"local_share": 0.4375, **metrics}
+    for row, metrics in {"base": {}, "tight": {"lpips": {"network": "vgg"}}}.items():
+        metrics = {"reconstruction": {"local_share": 0.4375}, **metrics}
         write_run(tmp_path / row, BASE[0] if row == "base" else TIGHT[0], row, metrics=metrics)
     (table,) = build.report([str(tmp_path)], tmp_path / "out").tables
     assert len(table.lines) == 2 and "local_share=0.4375" in table.notes[0]
 
 
 def test_numbers_of_differently_defined_metrics_never_share_a_table(tmp_path: Path) -> None:
-    def perceptual(net: str, **more: object) -> dict[str, object]:
-        return {"_target_": "inpainting.perceptual.PerceptualMetrics", "lpips_net": net, **more}
+    def lpips(network: str, **more: object) -> dict[str, object]:
+        target = "inpainting.metrics.lpips.LPIPS"
+        return {"lpips": {"_target_": target, "network": network, **more}}
 
     definitions = {
-        "base": perceptual("alex", lpips_weights="a.pth", classifier={"cache": "here", "lr": 0.1}),
-        "moved": perceptual("alex", download=True, classifier={"cache": "there", "lr": 0.1}),
-        "tight": perceptual("vgg", classifier={"cache": "here", "lr": 0.1}),
+        "base": lpips("alex", weights="a.pth", classifier={"cache": "here", "lr": 0.1}),
+        "moved": lpips("alex", download=True, classifier={"cache": "there", "lr": 0.1}),
+        "tight": lpips("vgg", classifier={"cache": "here", "lr": 0.1}),
     }
     for i, (row, metrics) in enumerate(definitions.items()):
         write_run(tmp_path / "s" / row, LOOSE[0] if i else BASE[0], row, metrics=metrics)
@@ -430,10 +447,9 @@ def test_numbers_of_differently_defined_metrics_never_share_a_table(tmp_path: Pa
         ["base", "moved"],
         ["tight"],
     ]
-    assert "lpips_net=alex, classifier.lr=0.1." in alex.notes[0]
-    assert (
-        "measured otherwise, have a table of their own; only here: lpips_net=vgg." in vgg.notes[-1]
-    )
+    assert "lpips.network=alex, lpips.classifier.lr=0.1." in alex.notes[0]
+    only = "measured otherwise, have a table of their own; only here: lpips.network=vgg."
+    assert only in vgg.notes[-1]
     assert alex.title != vgg.title
     # Each has pictures of its own: four rows of a grid, and three.
     heights = [
@@ -443,7 +459,9 @@ def test_numbers_of_differently_defined_metrics_never_share_a_table(tmp_path: Pa
 
 
 def test_fid_of_another_torch_fidelity_stands_in_another_table(tmp_path: Path) -> None:
-    assert provenance()["versions"]["torch-fidelity"] == version("torch-fidelity")
+    versions = provenance(["torch-fidelity", "an extra that is not installed"])["versions"]
+    assert versions["torch-fidelity"] == version("torch-fidelity")
+    assert "an extra that is not installed" not in versions
     for name, release in {"a": "0.3.0", "b": "0.4.0"}.items():
         path = write_run(tmp_path / name, BASE[0], name) / "metrics.json"
         facts = json.loads(path.read_text())
@@ -453,7 +471,10 @@ def test_fid_of_another_torch_fidelity_stands_in_another_table(tmp_path: Path) -
     assert len(tables) == 1  # nothing here is of its network
     for name in "ab":
         path = tmp_path / name / "metrics.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"fid": 30.0}))
+        facts = json.loads(path.read_text())
+        facts |= {"fid": 30.0, "measured_with": ["torch-fidelity", "torchmetrics"]}
+        facts["columns"] += as_plain({"fid": COLUMNS["fid"]})
+        path.write_text(json.dumps(facts))
     tables = tables_of_rows(collect([str(tmp_path)])[0])
     assert ["torch-fidelity 0.3.0" in key.metrics for key in tables] == [True, False]
 

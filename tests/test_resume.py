@@ -150,9 +150,12 @@ def test_a_training_that_time_ends_within_an_epoch_repeats_that_epoch(
     command(
         "train", *settings, "hydra.run.dir=parts", "+callbacks.stop={_target_:stopper.StopWithin}"
     )
-    assert checkpoint(tmp_path / "parts")["loops"]["fit_loop"]["epoch_loop.batch_progress"][
-        "total"
-    ]["completed"] == 8  # of the whole epochs, one
+    assert (
+        checkpoint(tmp_path / "parts")["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"][
+            "completed"
+        ]
+        == 8
+    )  # of the whole epochs, one
     command("train", "resume=parts", "callbacks.stop=null")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     best = [

@@ -21,6 +21,9 @@ from PIL import Image
 
 from inpainting.completions import find_completions
 from inpainting.errors import InputError
+from inpainting.metrics.base import columns_of
+from inpainting.metrics.columns import as_plain
+from inpainting.metrics.reconstruction import Reconstruction
 from inpainting.reporting.build import report
 from inpainting.reporting.collect import collect
 from inpainting.reporting.human import Judged, Panel
@@ -40,7 +43,8 @@ def write_run(
     pictures.mkdir(parents=True)
     config = f"row: {row or 'null'}\nname: a_name\nseed: {seed}\nmodel: {{width: {width}}}\n"
     (folder / "config.yaml").write_text(config)
-    facts = {"method": "m", "mask_hash": mask_hash, "n": 1, "epochs": 1}
+    columns = as_plain({"psnr": columns_of([Reconstruction()])["psnr"]})
+    facts = {"method": "m", "mask_hash": mask_hash, "n": 1, "epochs": 1, "columns": columns}
     (folder / "metrics.json").write_text(json.dumps(facts))
     psnr = hash_of(row) + seed + width
     (folder / "per_image.csv").write_text(f"file,index,psnr\na.png,0,{psnr}\n")
@@ -336,10 +340,10 @@ def test_a_run_and_its_own_evaluation_are_scored_together(tmp_path: Path) -> Non
     run, other = tmp_path / "run", tmp_path / "evaluate"
     write_run(run, "base", 0, 4, 8)
     write_run(other, "base", 0, 4, 9, mask_hash="other")
-    config = "row: null\nname: evaluate\nseed: 0\ncheckpoint: last\n"
+    config = "row: null\nname: evaluate\nseed: 0\ncheckpoint: last\nmodel: {width: 8}\n"
     (other / "config.yaml").write_text(config)
-    facts = {"method": "m", "mask_hash": "other", "n": 1, "run": str(run)}
-    (other / "metrics.json").write_text(json.dumps(facts))
+    facts = json.loads((other / "metrics.json").read_text())
+    (other / "metrics.json").write_text(json.dumps(facts | {"run": str(run)}))
     score_all([run, other], {run: 2, other: 7}.__getitem__)
     found, _ = judged(run, other)
     assert {run: one.local_score for run, one in found.items()} == {run: 2, other: 7}

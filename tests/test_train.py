@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import NARROW
+from conftest import NARROW, SMALL, small
 from lightning.pytorch.callbacks import ProgressBar
 from PIL import Image
 
@@ -75,6 +75,23 @@ def test_debug_runs(command, tmp_path: Path, name: str) -> None:
     assert (tmp_path / "run/metrics.json").is_file()
     if name == "profile":
         assert "run_training_epoch" in (tmp_path / "run/train.log").read_text()
+
+
+def test_debug_fast_shrinks_every_model_by_its_own_settings(command, tmp_path: Path) -> None:
+    for model, own in SMALL.items():
+        plain = [text for text in small(model) if text not in own]
+        command("train", *plain, "debug=fast", f"hydra.run.dir={model}")
+        config = yaml.safe_load((tmp_path / model / "config.yaml").read_text())
+        for text in own:
+            key, _, value = text.partition("=")
+            node = config
+            for part in key.split("."):
+                node = node[part]
+            assert str(node) == value
+    plain = [text for text in NARROW if text not in SMALL["glcic"]]
+    command("train", *plain, "debug=fast", "model.width=6", "hydra.run.dir=typed")
+    config = yaml.safe_load((tmp_path / "typed" / "config.yaml").read_text())
+    assert config["model"]["width"] == 6
 
 
 def test_without_callbacks_the_last_weights_are_tested(command, tmp_path: Path) -> None:

@@ -10,21 +10,22 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
 from inpainting.chance import Chance, picture_generators
 from inpainting.errors import InputError, check_whole
 from inpainting.image import Fill, composite, erase
-from inpainting.methods.scalars import TrainingScalars
+from inpainting.images.evaluated import Completed, Evaluated
+from inpainting.losses import squared_error
 from inpainting.methods.sizes import padded, through_windows
+from inpainting.methods.training import TrainingHooks
 
 Batch = dict[str, Tensor]
 
 COMPLETING, LOSS = 0, 1  # evaluation's streams of chance
 
 
-class Inpainter(LightningModule):
+class Inpainter(TrainingHooks):
     """Fills holes.
 
     Args:
@@ -37,8 +38,7 @@ class Inpainter(LightningModule):
         num_completions: completions of each picture at validation and test
         completion_seed: of the chance that evaluation completes with; another one gives other
             completions of the same holes
-        lr_schedule: factor of all learning rates, from the progress of the training; None leaves
-            them as they are
+        lr_schedule: see `TrainingHooks`
 
     Raises:
         InputError: an unknown fill, or a number that cannot be.
@@ -61,7 +61,7 @@ class Inpainter(LightningModule):
         completion_seed: int = 0,
         lr_schedule: Callable[[float], float] | None = None,
     ):
-        super().__init__()
+        super().__init__(lr_schedule)
         if isinstance(fill, str) and fill != "mean":
             raise InputError(f"model.fill={fill}: type a number, a colour as [r,g,b], or mean")
         check_whole("model.num_completions", num_completions, 1)
@@ -70,8 +70,7 @@ class Inpainter(LightningModule):
             check_whole("model.val_completions", val_completions, 0)
         self.channels, self.fill, self.fixed_size = channels, fill, fixed_size
         self.val_completions, self.num_completions = val_completions, num_completions
-        self.completion_seed, self.lr_schedule = completion_seed, lr_schedule
-        self.scalars = TrainingScalars()
+        self.completion_seed = completion_seed
 
     @abstractmethod
     def predict(
@@ -94,16 +93,21 @@ class Inpainter(LightningModule):
         """
 
     def evaluation_loss(
-        self, batch: Batch, generator: Chance, prediction: Tensor | None
+        self, batch: Batch, prediction: Tensor | None, generator: Chance
     ) -> Tensor | None:
-        """The loss that validation reports, for each picture (B,); None where there is none.
+        """The loss that validation reports as `val/loss`, for each picture (B,).
+
+        By default the mean squared error of the prediction; none of a `stochastic` method, of which
+        one sample says little, and none where nothing is trained.
 
         Args:
             batch: of a size that the network takes
+            prediction: `predict`'s of this batch (B, C, H, W); None of a `stochastic` method
             generator: one for each picture, if the method is `stochastic`
-            prediction: `predict`'s of this batch (B, C, H, W), where all of it was completed
         """
-        return None
+        if self.stochastic or not self.trained:
+            return None
+        return squared_error(prediction, batch["image"])
 
     def facts(self) -> dict[str, Any]:
         """What `metrics.json` should say of how this method fills."""
@@ -130,10 +134,10 @@ class Inpainter(LightningModule):
         Returns:
             (B, k, C, H, W); equal to `image` wherever mask = 0
         """
-        prediction = self._predict_any_size(image, mask, attributes, generator, num_completions)
+        prediction = self.predict_any_size(image, mask, attributes, generator, num_completions)
         return composite(prediction, image.unsqueeze(1), mask.unsqueeze(1))
 
-    def _predict_any_size(
+    def predict_any_size(
         self,
         image: Tensor,
         mask: Tensor,
@@ -149,7 +153,7 @@ class Inpainter(LightningModule):
                 f"(B, {self.channels}, H, W) and (B, 1, H, W)"
             )
         predict = padded(self.predict, self.size_multiple)
-        if not self.takes(height, width):
+        if not self.fits(height, width):
             predict = through_windows(predict, self.fixed_size, self.fill)
         inputs = [
             None if x is None else x.repeat_interleave(num_completions, 0)
@@ -157,40 +161,41 @@ class Inpainter(LightningModule):
         ]
         return predict(*inputs, generator).float().unflatten(0, (batch, num_completions))
 
-    def takes(self, height: int, width: int) -> bool:
+    def fits(self, height: int, width: int) -> bool:
         """Whether the network is given pictures of this size as they are, but for padding."""
         return self.fixed_size is None or (height, width) == (self.fixed_size, self.fixed_size)
 
-    def _evaluate(self, batch: Batch, completions: int | None) -> dict[str, Any]:
-        """What callbacks measure and draw; the loss on everything, completions on a subset.
+    def evaluate(self, batch: Batch, completions: int | None) -> Evaluated:
+        """The loss of a batch and the completions of a part of it.
 
-        Returns:
-            "index" (B,), "loss" (B,) or None, and of the completed subset "completed": a batch
-            with "prediction" and "completion" (B', k, C, H, W) beside its image, mask and index
+        Args:
+            batch: as a data module gives it
+            completions: complete the images with an index below this; None: all
         """
         # Evaluation has its own chance: it must not move training's, and must repeat.
-        index = batch["index"]
-        part = batch
-        if completions is not None:
-            keep = index < completions
+        index, prediction = batch["index"], None
+        keep = slice(None) if completions is None else index < completions
+        if self.stochastic:  # its samples are dear, and its loss is not about one of them
             part = {name: value[keep] for name, value in batch.items()}
-        prediction = None
-        if len(part["index"]):
-            chance = self._chance(part["index"], COMPLETING, self.num_completions)
-            prediction = self._predict_any_size(
-                part["image"], part["mask"], part.get("attributes"), chance, self.num_completions
-            )
-            completion = composite(
-                prediction, part["image"].unsqueeze(1), part["mask"].unsqueeze(1)
-            )
-            part = part | {"prediction": prediction, "completion": completion}
-        loss = None  # on pictures of another size than the network's there is none
-        if self.takes(*batch["image"].shape[-2:]):
-            whole = prediction is not None and len(prediction) == len(index)
-            loss = self.evaluation_loss(
-                batch, self._chance(index, LOSS), prediction[:, 0] if whole else None
-            )
-        return {"index": index, "loss": loss, "completed": part}
+            completed = self._completed(part) if len(part["index"]) else None
+        else:
+            whole = self._completed(batch)
+            prediction, completed = whole.prediction[:, 0], whole[keep]
+        loss = None
+        if self.fits(*batch["image"].shape[-2:]):  # else its objective says nothing of the images
+            loss = self.evaluation_loss(batch, prediction, self._chance(index, LOSS))
+        return Evaluated(
+            index, loss, completed if completed is not None and len(completed) else None
+        )
+
+    def _completed(self, batch: Batch) -> Completed:
+        image, mask, attributes = batch["image"], batch["mask"], batch.get("attributes")
+        chance = self._chance(batch["index"], COMPLETING, self.num_completions)
+        prediction = self.predict_any_size(image, mask, attributes, chance, self.num_completions)
+        completion = composite(prediction, image.unsqueeze(1), mask.unsqueeze(1))
+        return Completed(
+            batch["index"], image, mask, prediction, completion, batch.get("label"), attributes
+        )
 
     def _chance(self, index: Tensor, use: int, completions: int = 1) -> Chance:
         """Generators of these pictures; none for a method that draws nothing."""
@@ -199,13 +204,13 @@ class Inpainter(LightningModule):
         key = (self.completion_seed, use)
         return picture_generators(index, self.device, *key, completions=completions)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """See `_evaluate`."""
-        return self._evaluate(batch, self.val_completions)
+    def validation_step(self, batch: Batch, batch_idx: int) -> Evaluated:
+        """See `evaluate`."""
+        return self.evaluate(batch, self.val_completions)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """See `_evaluate`."""
-        return self._evaluate(batch, None)
+    def test_step(self, batch: Batch, batch_idx: int) -> Evaluated:
+        """See `evaluate`."""
+        return self.evaluate(batch, None)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Complete a batch of any size: (B, k, C, H, W)."""
@@ -216,71 +221,3 @@ class Inpainter(LightningModule):
             self._chance(batch["index"], COMPLETING, self.num_completions),
             self.num_completions,
         )
-
-    def compile_networks(self) -> None:
-        """Compile in place; parameter names stay, so checkpoints fit uncompiled runs as well."""
-        for network in self.children():
-            network.compile()
-
-    @property
-    def batches_seen(self) -> int:
-        """Training batches before the present one, over all epochs; survives a resume.
-
-        Not `global_step`, which counts optimiser steps: two in a joint phase.
-        """
-        return self.trainer.fit_loop.epoch_loop.total_batch_idx
-
-    @property
-    def progress(self) -> float:
-        """Share of the training that is done, for schedules."""
-        total = self.trainer.num_training_batches * (self.trainer.max_epochs or 0)
-        return min(1.0, self.batches_seen / total) if total > 0 else 0.0
-
-    def on_validation_start(self) -> None:
-        """Give all processes the first one's batch norm statistics, which are what is saved."""
-        if self.trainer.world_size > 1:
-            for buffer in self.buffers():
-                torch.distributed.broadcast(buffer, 0)
-
-    def on_fit_start(self) -> None:
-        """Note the optimisers' settings as they were configured."""
-        self._settings = [
-            [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-            for optimizer in self.trainer.optimizers
-        ]
-
-    def on_train_start(self) -> None:
-        """Let them win over those of the checkpoint, so that a resume can change a rate."""
-        for optimizer, settings in zip(self.trainer.optimizers, self._settings, strict=True):
-            for group, configured in zip(optimizer.param_groups, settings, strict=True):
-                group.update(configured)
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Set the rates of this batch."""
-        if self.lr_schedule is None:
-            return
-        factor = self.lr_schedule(self.progress)
-        for optimizer, settings in zip(self.trainer.optimizers, self._settings, strict=True):
-            for group, configured in zip(optimizer.param_groups, settings, strict=True):
-                group["lr"] = factor * configured["lr"]
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Read and log the scalars every `trainer.log_every_n_steps` batches."""
-        if (self.batches_seen + 1) % self.trainer.log_every_n_steps == 0:
-            self._read_scalars()
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Nothing is saved after a loss that was not finite."""
-        self._read_scalars()
-
-    def _read_scalars(self) -> None:
-        values = self.scalars.read(self.trainer.strategy.reduce)
-        if values:
-            self.scalars_read(values)
-            logged = {f"train/{name}": value for name, value in values.items()}
-            logged["epoch"] = self.trainer.current_epoch
-            for logger in self.trainer.loggers:
-                logger.log_metrics(logged, step=self.batches_seen)
-
-    def scalars_read(self, values: dict[str, float]) -> None:
-        """Called with the means since the last reading, equal on all processes."""

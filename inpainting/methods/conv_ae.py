@@ -74,26 +74,24 @@ class ConvAE(Inpainter):
         """(B, C, H, W) to the same shape; deterministic."""
         return self.network(masked_image)
 
-    def reconstruction(self, batch: Batch, prediction: Tensor | None = None) -> Tensor:
+    def reconstruction(self, batch: Batch, prediction: Tensor) -> Tensor:
         """The objective for each picture, (B,)."""
         image, mask = batch["image"], batch["mask"]
-        masked_image = erase(image, mask, self.fill)
-        target = masked_image if self.target == "erased" else image
+        target = erase(image, mask, self.fill) if self.target == "erased" else image
         weight = mask if self.region == "hole" else None
-        if prediction is None:
-            prediction = self.network(masked_image)
         loss = self.loss(prediction, target, weight)
         if self.frequency_weight:
             loss = loss + self.frequency_weight * focal_frequency(prediction, target, weight)
         return loss
 
-    def evaluation_loss(self, batch: Batch, generator: Chance, prediction: Tensor | None) -> Tensor:
+    def evaluation_loss(self, batch: Batch, prediction: Tensor, generator: Chance) -> Tensor:
         """The objective."""
         return self.reconstruction(batch, prediction)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One batch."""
-        loss = self.reconstruction(batch).mean()
+        prediction = self.network(erase(batch["image"], batch["mask"], self.fill))
+        loss = self.reconstruction(batch, prediction).mean()
         self.scalars.add(loss=loss)
         return loss
 

@@ -156,11 +156,8 @@ class GLCIC(Inpainter):
         region = batch["mask"] if self.mse_region == "hole" else None
         return squared_error(prediction, batch["image"], region)
 
-    def evaluation_loss(self, batch: Batch, generator: Chance, prediction: Tensor | None) -> Tensor:
+    def evaluation_loss(self, batch: Batch, prediction: Tensor, generator: Chance) -> Tensor:
         """The MSE of the completion phase."""
-        if prediction is None:
-            image, mask = batch["image"], batch["mask"]
-            prediction = self._predict_any_size(image, mask, None, generator, 1)[:, 0]
         return self.reconstruction(prediction, batch)
 
     def judge(self, image: Tensor, fake: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -225,7 +222,7 @@ class GLCIC(Inpainter):
             self.phases.restart()
         return self.phases.at(batch_idx, total)
 
-    def scalars_read(self, values: dict[str, float]) -> None:
+    def on_scalars_read(self, values: dict[str, float]) -> None:
         """End the present phase where its loss has fallen below `phase_stop`."""
         limit = self.phase_stop[self.phase]
         loss = values.get("loss_completion" if self.phase == COMPLETION else "loss_d")

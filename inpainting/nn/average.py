@@ -15,12 +15,17 @@ class Average(nn.Module):
 
     Args:
         network: followed from its present weights
+
+    Attributes:
+        changes: how often its weights have changed, for what is derived from them
     """
 
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = copy.deepcopy(network).requires_grad_(False)
         self.train(False)
+        self.changes = 0
+        self.register_load_state_dict_post_hook(_note_change)
 
     def train(self, mode: bool = True) -> "Average":
         """Stay in evaluation mode."""
@@ -31,10 +36,15 @@ class Average(nn.Module):
         """Move towards the network: average = decay * average + (1 - decay) * network."""
         followed, following = _floating(network), _floating(self.network)
         torch._foreach_lerp_(following, followed, 1 - decay)
+        self.changes += 1
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The averaged network's output."""
         return self.network(*inputs)
+
+
+def _note_change(average: Average, _: object) -> None:
+    average.changes += 1
 
 
 def _floating(network: nn.Module) -> list[Tensor]:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inpainting.reporting.cells import EMPTY, Cell, heading
+from inpainting.reporting.cells import EMPTY, Cell
 from inpainting.reporting.correlation import Tracking, tracking
 from inpainting.reporting.human import Panel
-from inpainting.reporting.intervals import lower_is_better
 from inpainting.reporting.measured import Missing
 from inpainting.reporting.rows import Row
 from inpainting.reporting.tables import Table, columns_of, title_of
@@ -41,8 +40,7 @@ def tracking_table(rows: Sequence[Row], panel: Panel) -> Table | None:
 
 
 def _tracking_line(one: Tracking) -> list[Cell]:
-    wanted = "+1" if lower_is_better(one.measure) else "-1"
-    texts = [heading(one.measure), wanted, _signed(one.over_runs)]
+    texts = [one.measure, "+1" if one.direction == "min" else "-1", _signed(one.over_runs)]
     texts += [EMPTY if np.isnan(one.p_value) else f"{one.p_value:.3f}", str(one.runs)]
     texts += [_signed(one.over_epochs), str(one.logs) if one.logs else EMPTY]
     return [Cell(text) for text in texts]

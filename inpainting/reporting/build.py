@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inpainting.errors import InputError
-from inpainting.reporting import COMPARED, appendix
+from inpainting.metrics.columns import leading
+from inpainting.reporting import appendix
 from inpainting.reporting.captions import apart_note, losses_caption, table_notes
 from inpainting.reporting.collect import collect
 from inpainting.reporting.curves import loss_curves, losses_left_out
@@ -19,8 +20,7 @@ from inpainting.reporting.pictures import side_by_side
 from inpainting.reporting.rows import Row, tables_of_rows
 from inpainting.reporting.tables import Table, columns_of, settings_table
 
-OF_SAMPLERS = ("label_agreement", "frechet")  # drawn besides against the calls of the network
-DRAWN = ("psnr_local", "psnr")  # drawn against the setting besides those compared
+DRAWN = 6  # metrics at most that are drawn: those compared, then the others of the brief tables
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Report:
 def report(
     folders: Sequence[str],
     out: Path,
-    metrics: Sequence[str] = COMPARED,
+    metrics: Sequence[str] = (),
     base: str | None = None,
 ) -> Report:
     """Write table.md, table.csv, table.tex, report.html and pictures/ into `out`.
@@ -49,7 +49,7 @@ def report(
     Args:
         folders: of runs, or holding them
         out: made if need be; what an earlier report wrote there is replaced
-        metrics: whose differences to the base row are given
+        metrics: whose differences to the base row are given; none: the two that lead the tables
         base: row that all others are compared with, in place of what the runs say
 
     Raises:
@@ -60,10 +60,11 @@ def report(
         reasons = "; ".join(f"{job.folder}: {job.reason}" for job in missing[:3])
         raise InputError(f"{' '.join(folders)}: no job has finished ({reasons})")
     rows = tables_of_rows(measured, base)
-    known = columns_of([row for table in rows.values() for row in table])
+    known = {one.name: one for one in columns_of([r for table in rows.values() for r in table])}
     unknown = [metric for metric in metrics if metric not in known]
     if unknown:
         raise InputError(f"metric={','.join(unknown)}: not measured; there are {', '.join(known)}")
+    metrics = metrics or [one.name for one in leading(known)]
     places = [run.folder for run in measured]
     panel = Panel([*map(Path, folders), *places, *(place.parent for place in places)])
     (out / "pictures").mkdir(parents=True, exist_ok=True)
@@ -112,17 +113,18 @@ def _figures(
         path = folder / f"rows{suffix}.png"
         pictures.save(path)
         found.append(Drawing("The same pictures through every row", caption, path))
-    drawn = [m for m in dict.fromkeys([*metrics, *DRAWN]) if m in columns_of(rows)]
+    compared = [one for one in columns_of(rows) if one.name in metrics]
+    others = [one for one in columns_of(rows) if one.brief and one not in compared]
+    drawn = [*compared, *others][:DRAWN]
     path = folder / f"metrics{suffix}.png"
-    metric_by_setting(rows, drawn, [m for m in metrics if m in drawn], path)
+    metric_by_setting(rows, drawn, compared, path)
     caption = (
         "Dots are seeds, diamonds their mean, bars their standard deviation; of the differences to "
         "the base, bars are the paired 95 % intervals over the pictures."
     )
     found.append(Drawing("Metric against setting", caption, path))
     path = folder / f"calls{suffix}.png"
-    by_calls = dict.fromkeys([*metrics, *OF_SAMPLERS])
-    if metric_by_calls(rows, [m for m in by_calls if m in columns_of(rows)], path):
+    if metric_by_calls(rows, drawn, path):
         caption = "Bars are the standard deviation over seeds, of training and of the completions."
         found.append(Drawing("Metric against network calls", caption, path))
     path = folder / f"losses{suffix}.png"

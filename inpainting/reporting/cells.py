@@ -4,25 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inpainting.metrics.columns import Column
 from inpainting.reporting.intervals import Difference
 from inpainting.reporting.rows import Row
 
-# Hole, local crop and whole picture stand beside each other.
-HEADINGS = {
-    "psnr_hole": "PSNR hole",
-    "psnr_local": "PSNR local",
-    "psnr": "PSNR whole",
-    "ssim_hole": "SSIM hole",
-    "ssim": "SSIM whole",
-    "l1_local": "L1 local",
-    "l1": "L1 whole",
-    "lpips": "LPIPS",
-    "label_agreement": "label agreement",
-    "frechet": "Fréchet",
-    "fid": "FID",
-    "kid": "KID",
-}
-DIGITS = {"psnr": 2, "ssim": 3, "l1": 4, "fid": 2, "frechet": 2, "kid": 4}
 EMPTY = ""
 
 
@@ -34,30 +19,18 @@ class Cell:
     bold: bool = False
 
 
-def heading(metric: str) -> str:
-    """A metric's name for readers."""
-    return HEADINGS.get(metric, metric.replace("_", " "))
-
-
-def number(value: float, metric: str, signed: bool = False) -> str:
-    """With the digits that are usual for a metric; empty for NaN."""
-    if np.isnan(value):
-        return EMPTY
-    digits = DIGITS.get(metric.split("_")[0], 3)
-    return f"{value:{'+' if signed else ''}.{digits}f}"
-
-
-def with_deviation(row: Row, metric: str) -> str:
+def with_deviation(row: Row, column: Column) -> str:
     """Mean ± standard deviation over seeds."""
-    mean, deviation = number(row.mean(metric), metric), number(row.deviation(metric), metric)
+    mean = column.text(row.mean(column.name))
+    deviation = column.text(row.deviation(column.name))
     return f"{mean} ± {deviation}" if mean and deviation else mean
 
 
-def with_interval(gap: Difference | None, metric: str) -> str:
+def with_interval(gap: Difference | None, column: Column) -> str:
     """A difference and its interval over the pictures."""
     if gap is None or np.isnan(gap.mean):
         return EMPTY
-    mean, low, high = (number(v, metric, signed=True) for v in (gap.mean, gap.low, gap.high))
+    mean, low, high = (column.text(v, signed=True) for v in (gap.mean, gap.low, gap.high))
     return f"{mean} [{low}, {high}]" if low else mean
 
 

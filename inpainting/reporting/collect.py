@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from inpainting.errors import InputError
 from inpainting.jobs import sentence
+from inpainting.metrics.columns import from_plain
 from inpainting.reporting.measured import Measured, Missing
 from inpainting.reporting.settings import data_name, metrics_of, setting_of
 from inpainting.runs import Run
@@ -81,7 +82,7 @@ def _measured(folder: Path) -> Iterator[Measured]:
     source = facts.get("run")
     trained = source is not None or "epochs" in facts
     # An evaluation has its own data and holes; how the method was trained, its run knows.
-    training = _evaluated(folder, Path(source), config) if source else config
+    training = _evaluated(Path(source), config) if source else config
     where = _where(folder, config)
     yield _measurement(folder, where, training, Path(source or folder) if trained else None)
     named = config.get("against") or []
@@ -92,13 +93,9 @@ def _measured(folder: Path) -> Iterator[Measured]:
         yield _measurement(path.parent, where, _config(other) if other else {}, other)
 
 
-def _evaluated(folder: Path, source: Path, config: dict[str, Any]) -> dict[str, Any]:
+def _evaluated(source: Path, config: dict[str, Any]) -> dict[str, Any]:
     """The configuration of a run, with what an evaluation of it changed."""
-    training = _config(source) | {"checkpoint": config["checkpoint"]}
-    if all((one / ".hydra" / "overrides.yaml").is_file() for one in (folder, source)):
-        model = Run(source).model_config(Run(folder).overrides)
-        training["model"] = OmegaConf.to_container(model)
-    return training
+    return _config(source) | {"checkpoint": config["checkpoint"], "model": config["model"]}
 
 
 def _where(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +132,7 @@ def _facts(folder: Path) -> dict[str, Any]:
     path = folder / "metrics.json"
     try:
         facts = json.loads(path.read_text())
-        _ = facts["method"], facts["mask_hash"], int(facts["n"])
+        _ = facts["method"], facts["mask_hash"], int(facts["n"]), from_plain(facts["columns"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is not what a test writes ({type(error).__name__}: {error}); test that run "

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from inpainting.metrics.columns import Column
 from inpainting.reporting.logs import epoch_tested, read_log
 from inpainting.reporting.rows import Row
 
@@ -32,6 +33,7 @@ class Tracking:
 
     Args:
         measure: what the loss is correlated with
+        direction: which end of it is better
         over_runs: Spearman's coefficient of the tested epoch's val/loss and the test number
         p_value: of the same
         runs: number of runs in it
@@ -41,6 +43,7 @@ class Tracking:
     """
 
     measure: str
+    direction: str
     over_runs: float
     p_value: float
     runs: int
@@ -54,37 +57,38 @@ def validation_losses(rows: Sequence[Row]) -> list[tuple[Row, int, float]]:
     for row in rows:
         for i, run in enumerate(row.runs):
             log = read_log(run.trained_in) if run.trained_in else {}
-            epoch = epoch_tested(log, run.setting)
+            epoch = epoch_tested(log, run)
             if epoch is not None and "val/loss" in log:
                 found.setdefault(run.trained_in, (row, i, float(log["val/loss"][epoch])))
     return list(found.values())
 
 
 def tracking(
-    rows: Sequence[Row], metrics: Sequence[str], human: Callable[[Row], float]
+    rows: Sequence[Row], columns: Sequence[Column], human: Callable[[Row], float]
 ) -> list[Tracking]:
     """Correlation of validation loss with each metric, and with what people said of the rows.
 
     Args:
         rows: of one table
-        metrics: test metrics
+        columns: numbers of the test
         human: from a row to its average score, NaN where nobody scored it
     """
     losses = validation_losses(rows)
     found = []
-    for metric in metrics:
-        quality = [row.runs[i].mean(metric) for row, i, _ in losses]
+    for column in columns:
+        quality = [row.runs[i].mean(column.name) for row, i, _ in losses]
         rho, p = spearman([loss for *_, loss in losses], quality)
-        within = [_over_epochs(row.runs[i].trained_in, metric) for row, i, _ in losses]
+        within = [_over_epochs(row.runs[i].trained_in, column.name) for row, i, _ in losses]
         within = [value for value in within if not np.isnan(value)]
         mean = float(np.mean(within)) if within else float("nan")
-        found.append(Tracking(metric, rho, p, len(losses), mean, len(within)))
+        of = column.heading, column.direction
+        found.append(Tracking(*of, rho, p, len(losses), mean, len(within)))
     by_row = [[loss for one, _, loss in losses if one is row] for row in rows]
     per_row = [(float(np.mean(x)), human(row)) for x, row in zip(by_row, rows, strict=True) if x]
     scored = [(loss, score) for loss, score in per_row if not np.isnan(score)]
     rho, p = spearman([loss for loss, _ in scored], [score for _, score in scored])
     if not np.isnan(rho):
-        found.append(Tracking("human average", rho, p, len(scored)))
+        found.append(Tracking("human average", "max", rho, p, len(scored)))
     return [one for one in found if not (np.isnan(one.over_runs) and np.isnan(one.over_epochs))]
 
 

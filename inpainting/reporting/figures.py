@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from inpainting.reporting.cells import heading
+from inpainting.metrics.columns import Column
 from inpainting.reporting.intervals import difference
 from inpainting.reporting.panels import LINE, colours, legend_below, lines_of, panels, widest
 from inpainting.reporting.rows import Row
 
 
 def metric_by_setting(
-    rows: Sequence[Row], metrics: Sequence[str], compared: Sequence[str], path: Path
+    rows: Sequence[Row], metrics: Sequence[Column], compared: Sequence[Column], path: Path
 ) -> None:
     """For each metric a line a setting: its seeds, their mean and deviation.
 
@@ -27,17 +27,17 @@ def metric_by_setting(
     number = len(metrics) + len(gains)
     figure, axes = panels(number, height, columns=2, share=False, labels=widest(names))
     for axis, metric in zip(axes, metrics, strict=False):
-        axis.set_title(heading(metric), fontsize=10)
+        axis.set_title(metric.heading, fontsize=10)
         for y, (row, colour) in enumerate(zip(settings, colours(settings), strict=True)):
-            means = row.means(metric)
-            deviation = np.nan_to_num(row.deviation(metric))
+            means = row.means(metric.name)
+            deviation = np.nan_to_num(row.deviation(metric.name))
             axis.errorbar(means.mean(), y, xerr=deviation, fmt="D", color=colour, capsize=3)
             axis.plot(means, [y] * len(means), ".", color="black", markersize=4, alpha=0.6)
     for axis, metric in zip(axes[len(metrics) :], gains, strict=True):
-        axis.set_title(f"{heading(metric)} − base", fontsize=10)
+        axis.set_title(f"{metric.heading} − base", fontsize=10)
         axis.axvline(0, color="gray", linewidth=0.9)
         for y, (row, colour) in enumerate(zip(settings, colours(settings), strict=True)):
-            gap = difference(row, row.base, metric) if row.base else None
+            gap = difference(row, row.base, metric.name) if row.base else None
             if gap:
                 reach = [[gap.mean - gap.low], [gap.high - gap.mean]]
                 axis.errorbar(gap.mean, y, xerr=reach, fmt="D", color=colour, capsize=3)
@@ -49,7 +49,7 @@ def metric_by_setting(
     figure.savefig(path)
 
 
-def metric_by_calls(rows: Sequence[Row], metrics: Sequence[str], path: Path) -> bool:
+def metric_by_calls(rows: Sequence[Row], metrics: Sequence[Column], path: Path) -> bool:
     """For each metric a dot a setting against the network calls that a filling takes.
 
     Returns:
@@ -61,11 +61,11 @@ def metric_by_calls(rows: Sequence[Row], metrics: Sequence[str], path: Path) -> 
     figure, axes = panels(len(metrics), 3.2, columns=3, share=False)
     for axis, metric in zip(axes, metrics, strict=True):
         for row, colour in zip(sampled, colours(sampled), strict=True):
-            deviation = np.nan_to_num(row.deviation(metric))
-            at = row.fact("network_calls"), row.mean(metric)
+            deviation = np.nan_to_num(row.deviation(metric.name))
+            at = row.fact("network_calls"), row.mean(metric.name)
             axis.errorbar(*at, yerr=deviation, fmt="D", color=colour, capsize=3, label=row.label)
         axis.set_xscale("log")
-        axis.set_title(heading(metric), fontsize=10)
+        axis.set_title(metric.heading, fontsize=10)
         axis.set_xlabel("network calls of a filling", fontsize=8)
     handles, labels = axes[0].get_legend_handles_labels()
     legend_below(figure, handles, labels)

@@ -96,7 +96,7 @@ def _line(key: Conditions, row: Row, title: str, panel: Panel) -> dict[str, obje
         "completion_seeds": " ".join(str(run.completion_seed) for run in row.runs),
         "compared_with": row.base.label if row.base else "",
     }
-    for metric in first.metrics:
+    for metric in first.columns:
         line |= {f"{metric}_mean": row.mean(metric), f"{metric}_sd": row.deviation(metric)}
         gap = difference(row, row.base, metric) if row.base else None
         if gap:

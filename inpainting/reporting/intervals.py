@@ -6,14 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from inpainting.metrics import paired_difference
+from inpainting.metrics.columns import Column
+from inpainting.metrics.intervals import paired_difference
 from inpainting.reporting.rows import Row
-from inpainting.results import LOWER_IS_BETTER
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller number is the better one."""
-    return metric.split("_")[0] in LOWER_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -56,11 +51,17 @@ def difference(row: Row, other: Row, metric: str) -> Difference | None:
     return Difference(*paired, float(welch.low), float(welch.high))
 
 
-def certainly_best(rows: Sequence[Row], metric: str) -> Row | None:
+def best_first(rows: Sequence[Row], column: Column) -> list[Row]:
+    """By their means in a column that has a better end."""
+    return sorted(rows, key=lambda row: row.mean(column.name), reverse=column.direction == "max")
+
+
+def certainly_best(rows: Sequence[Row], column: Column) -> Row | None:
     """The row whose advantage over each other one is certain; None where there is none."""
+    metric = column.name
     if len(rows) < 2 or any(np.isnan(row.mean(metric)) for row in rows):
         return None
-    best = (min if lower_is_better(metric) else max)(rows, key=lambda row: row.mean(metric))
+    best = best_first(rows, column)[0]
     for other in rows:
         gap = difference(best, other, metric) if other is not best else None
         if other is not best and (gap is None or not gap.certain):

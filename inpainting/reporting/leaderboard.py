@@ -2,23 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from inpainting.metrics import MAX_PSNR
-from inpainting.reporting.cells import EMPTY, Cell, heading, number, with_deviation
-from inpainting.reporting.intervals import certainly_best, lower_is_better
+from inpainting.metrics.columns import Column
+from inpainting.reporting.cells import EMPTY, Cell, with_deviation
+from inpainting.reporting.intervals import best_first, certainly_best
 from inpainting.reporting.measured import Conditions
 from inpainting.reporting.rows import Row
 from inpainting.reporting.tables import Table, columns_of, title_of
 
 TRUTH = "truth (ceiling)"
-
-
-def ceiling(metric: str) -> float:
-    """What the true picture itself scores."""
-    if metric.startswith("psnr"):
-        return MAX_PSNR
-    if metric.startswith("ssim"):
-        return 1.0
-    return 0.0 if lower_is_better(metric) else float("nan")
 
 
 def leaderboard(tables: Mapping[Conditions, Sequence[Row]], metrics: Sequence[str]) -> Table:
@@ -35,15 +26,15 @@ def leaderboard(tables: Mapping[Conditions, Sequence[Row]], metrics: Sequence[st
     for i, (key, rows) in enumerate(tables.items(), 1):
         place = f"{title_of(rows)} ({i})" if len(tables) > 1 else title_of(rows)
         notes.append(f"{place}: hash {key.mask_hash}, {key.measured_with}.")
-        for metric in (m for m in metrics if m in columns_of(rows)):
-            header.append(f"{heading(metric)}: {place}" if len(tables) > 1 else heading(metric))
-            columns.append((metric, rows, certainly_best(rows, metric)))
-    lines = [[Cell(TRUTH), *(Cell(number(ceiling(metric), metric)) for metric, *_ in columns)]]
+        for column in (one for one in columns_of(rows) if one.name in metrics):
+            header.append(f"{column.heading}: {place}" if len(tables) > 1 else column.heading)
+            columns.append((column, rows, certainly_best(rows, column)))
+    lines = [[Cell(TRUTH), *(Cell(column.text(column.truth)) for column, *_ in columns)]]
     for name in _ranked(columns):
         cells = [Cell(name)]
-        for metric, rows, best in columns:
+        for column, rows, best in columns:
             found = [row for row in rows if _name(row) == name]
-            text = with_deviation(found[0], metric) if found else EMPTY
+            text = with_deviation(found[0], column) if found else EMPTY
             cells.append(Cell(text, bool(found) and found[0] is best))
         lines.append(cells)
     notes.append(
@@ -57,12 +48,9 @@ def _name(row: Row) -> str:
     return row.label if row.trained else f"{row.label} (floor)"
 
 
-def _ranked(columns: Sequence[tuple[str, Sequence[Row], Row | None]]) -> list[str]:
+def _ranked(columns: Sequence[tuple[Column, Sequence[Row], Row | None]]) -> list[str]:
     """Names by their numbers in the first column that has them."""
     names: dict[str, None] = {}
-    for metric, rows, _ in columns:
-        best_first = sorted(
-            rows, key=lambda row: row.mean(metric), reverse=not lower_is_better(metric)
-        )
-        names |= dict.fromkeys(_name(row) for row in best_first)
+    for column, rows, _ in columns:
+        names |= dict.fromkeys(_name(row) for row in best_first(rows, column))
     return list(names)

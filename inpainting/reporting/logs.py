@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inpainting.errors import InputError
+from inpainting.reporting.measured import Measured
 
 Log = dict[str, np.ndarray]
 Together = frozenset[str]  # names of the losses of one line
@@ -33,20 +34,23 @@ def read_log(folder: Path) -> Log:
         raise InputError(f"{path} is not a table of numbers ({error}); take it away") from error
 
 
-def epoch_tested(log: Log, setting: dict[str, str]) -> int | None:
+def epoch_tested(log: Log, run: Measured) -> int | None:
     """Line of the validation whose weights were tested: the monitored metric's best, or the last.
 
     Args:
         log: of the training
-        setting: of the test; monitor.metric, monitor.mode and checkpoint matter
+        run: the test; which checkpoint it took, and what that was chosen by
     """
-    values = log.get(setting.get("monitor.metric", ""))
+    monitor = run.setting.get("monitor", "")
+    values = log.get(monitor)
     if values is None or np.isnan(values).all():
         return None
-    if setting.get("checkpoint") == "last":
+    if run.setting.get("checkpoint") == "last":
         return int(np.flatnonzero(~np.isnan(values))[-1])
-    best = np.nanargmin if setting.get("monitor.mode") == "min" else np.nanargmax
-    return int(best(values))
+    column = run.columns.get(monitor.removeprefix("val/"))
+    if column is None or not column.ranked:  # logged by the method itself: it cannot be told
+        return None
+    return int(np.nanargmin(values) if column.direction == "min" else np.nanargmax(values))
 
 
 def losses(log: Log) -> list[str]:

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-RAW = ("file", "index", "hole_squared_error", "hole_values")  # columns that are no metrics
-OF_INCEPTION = ("fid", "kid")  # torch-fidelity brings their network
-OF_SETS = ("psnr_hole_pooled", "frechet", "fid", "kid")  # one number a set, none an image
+from inpainting.metrics.columns import Columns, from_plain
 
 
 @dataclass(frozen=True, order=True)
@@ -78,18 +76,15 @@ class Measured:
     def conditions(self) -> Conditions:
         """Of its numbers."""
         versions = self.facts.get("versions", {})
-        packages = ["inpainting", "torchmetrics"]
-        if any(name in self.facts for name in OF_INCEPTION):
-            packages.append("torch-fidelity")
+        packages = ["inpainting", *self.facts.get("measured_with", ())]
         metrics = [f"{name} {versions.get(name) or 'of no known version'}" for name in packages]
         metrics += [f"{key}={text}" for key, text in self.measured_by.items()]
         return Conditions(self.facts["mask_hash"], int(self.facts["n"]), tuple(metrics))
 
-    @property
-    def metrics(self) -> list[str]:
-        """Names of what was measured, per-image metrics first."""
-        per_image = [name for name in self.values if name not in RAW]
-        return per_image + [name for name in OF_SETS if name in self.facts]
+    @cached_property
+    def columns(self) -> Columns:
+        """What was measured."""
+        return from_plain(self.facts["columns"])
 
     def mean(self, metric: str) -> float:
         """Mean over the pictures, NaN where it was not measured."""
@@ -98,10 +93,9 @@ class Measured:
 
     def same_numbers(self, other: "Measured") -> bool:
         """Whether both are the same measurement made twice, up to rounding."""
-        return self.metrics == other.metrics and all(
+        return self.columns == other.columns and all(
             np.allclose(self.values[name], other.values[name], atol=1e-3, equal_nan=True)
             for name in self.values
-            if name != "hole_squared_error"
         )
 
 

@@ -10,8 +10,7 @@ TRAINER = ("max_epochs", "max_time", "limit_train_batches", "overfit_batches", "
 TRAINER += ("accumulate_grad_batches", "gradient_clip_val")
 NOT_OF_DATA = ("root", "cache", "num_workers", "eval_batch_size", "seed")
 # Where weights lie and whether they are fetched; the networks themselves have keys of their own.
-NOT_OF_METRICS = ("cache", "download", "lpips_weights", "inception_weights", "_partial_")
-NOT_OF_METRICS += ("_target_",)  # more metrics are another class; those they share are the same
+NOT_OF_METRICS = ("cache", "download", "weights", "_partial_", "_target_")
 
 
 def setting_of(config: dict[str, Any]) -> dict[str, str]:

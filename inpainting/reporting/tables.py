@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from inpainting.metrics.columns import Column, ranked
 from inpainting.reporting.cells import (
     EMPTY,
-    HEADINGS,
     Cell,
     duration,
-    heading,
     with_deviation,
     with_interval,
 )
@@ -19,7 +18,7 @@ from inpainting.reporting.intervals import certainly_best, difference
 from inpainting.reporting.measured import Missing
 from inpainting.reporting.rows import Row
 
-Column = Callable[[Row], Cell]
+CellOf = Callable[[Row], Cell]
 
 
 @dataclass
@@ -41,10 +40,10 @@ class Table:
     brief: list[str] = field(default_factory=list)
 
 
-def columns_of(rows: Sequence[Row]) -> list[str]:
-    """The metrics for readers that any row has."""
-    found = {metric for row in rows for run in row.runs for metric in run.metrics}
-    return [metric for metric in HEADINGS if metric in found]
+def columns_of(rows: Sequence[Row]) -> list[Column]:
+    """What any row has measured and tables show."""
+    found = {name: one for row in rows for run in row.runs for name, one in run.columns.items()}
+    return ranked(found)
 
 
 def settings_table(
@@ -58,17 +57,17 @@ def settings_table(
         panel: what people scored
         missing: jobs without numbers; a setting that has no other gets an empty line
     """
-    metrics = columns_of(rows)
+    measured = columns_of(rows)
     has_base = any(row.base for row in rows)
-    compared = [metric for metric in compared if metric in metrics] if has_base else []
-    columns: dict[str, Column] = {
+    compared = [one for one in measured if one.name in compared] if has_base else []
+    columns: dict[str, CellOf] = {
         "setting": lambda row: Cell(row.label),
         "seeds": lambda row: Cell(_seeds(row, missing)),
     }
     if has_base:
         columns["compared with"] = lambda row: Cell(row.base.label if row.base else EMPTY)
-    columns |= {heading(metric): _means(rows, metric) for metric in metrics}
-    gains = {f"{heading(metric)} − base": _gains(metric) for metric in compared}
+    columns |= {one.heading: _means(rows, one) for one in measured}
+    gains = {f"{one.heading} − base": _gains(one) for one in compared}
     columns |= gains | _human(rows, panel)
     if any(row.fact("network_calls") > 0 for row in rows):
         columns["network calls"] = lambda row: Cell(_calls(row))
@@ -76,7 +75,12 @@ def settings_table(
     columns["time"] = lambda row: Cell(duration(row.fact("train_seconds")))
     lines = [[cell(row) for cell in columns.values()] for row in rows]
     lines += _empty_lines(rows, missing, len(columns))
-    brief = ["setting", "seeds", *(heading(m) for m in (compared or metrics[:4])), *gains]
+    brief = [
+        "setting",
+        "seeds",
+        *(one.heading for one in compared or measured if one.brief),
+        *gains,
+    ]
     brief += [name for name in ("network calls",) if name in columns]
     return Table(title_of(rows), list(columns), lines, brief=brief)
 
@@ -87,27 +91,27 @@ def _calls(row: Row) -> str:
     return EMPTY if np.isnan(calls) else f"{calls:,.0f}"
 
 
-def _means(rows: Sequence[Row], metric: str) -> Column:
+def _means(rows: Sequence[Row], column: Column) -> CellOf:
     """Settings compete with one another; a floor only where there is nothing else."""
-    best = certainly_best([row for row in rows if row.trained] or rows, metric)
-    return lambda row: Cell(with_deviation(row, metric), row is best)
+    best = certainly_best([row for row in rows if row.trained] or rows, column)
+    return lambda row: Cell(with_deviation(row, column), row is best)
 
 
-def _gains(metric: str) -> Column:
+def _gains(column: Column) -> CellOf:
     def cell(row: Row) -> Cell:
-        gap = difference(row, row.base, metric) if row.base else None
-        return Cell(with_interval(gap, metric))
+        gap = difference(row, row.base, column.name) if row.base else None
+        return Cell(with_interval(gap, column))
 
     return cell
 
 
-def _human(rows: Sequence[Row], panel: Panel) -> dict[str, Column]:
+def _human(rows: Sequence[Row], panel: Panel) -> dict[str, CellOf]:
     """The columns that report 004 had, where anybody scored these rows."""
     judged = {row: panel.of(row) for row in rows}
     if not any(judged.values()):
         return {}
 
-    def column(name: str) -> Column:
+    def column(name: str) -> CellOf:
         def cell(row: Row) -> Cell:
             value = getattr(judged[row], name) if judged[row] else float("nan")
             return Cell(EMPTY if np.isnan(value) else f"{value:.2f}")

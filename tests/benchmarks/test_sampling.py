@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from inpainting.nn.fused import fused
+from inpainting.repaint import jump_schedule, network_calls, repaint, repaint_fast
 from interleaved import Spread, in_turn, process_seconds, ratio
 from test_precision import processor_flags
 from torch import Tensor
 
 from inpainting.diffusion import Diffusion, cosine_betas
 from inpainting.methods.ddpm import SAMPLERS
-from inpainting.nn.fused import fused
 from inpainting.nn.unet import UNet
-from inpainting.repaint import jump_schedule, network_calls, repaint, repaint_fast
 
 FULL = (250, 10, 10)  # arXiv 2201.09865: 2,410 calls
 SIDE = 28

@@ -1,10 +1,8 @@
-"""Diffusion in discrete steps (DDPM, arXiv 2006.11239): schedules, noising, posterior, respacing.
+"""The noising process of DDPM (arXiv 2006.11239): noising, training targets, respacing.
 
 With abar_t the product of 1 - beta up to step t, and t counted from 0 (least noise):
-q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I). Pictures are in [-1, 1].
+q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I). Images are in [-1, 1].
 """
-
-import math
 
 import torch
 from torch import Tensor
@@ -12,40 +10,6 @@ from torch import Tensor
 from inpainting.errors import InputError, check_whole
 
 OBJECTIVES = ("eps", "v", "x_0")
-LARGEST_BETA = 0.999  # a beta of 1 would leave nothing of x_0 to divide by
-
-
-def linear_betas(timesteps: int, first: float = 1e-4, last: float = 0.02) -> Tensor:
-    """Betas on a straight line (arXiv 2006.11239, section 4).
-
-    Args:
-        timesteps: T
-        first: beta of the first step at T = 1000; scaled by 1000 / T otherwise, so that x_T is
-            close to pure noise whatever T is (unscaled, T = 80 leaves abar_T = 0.445)
-        last: beta of the last step at T = 1000
-
-    Returns:
-        (T,) float64
-    """
-    check_whole("model.betas.timesteps", timesteps, 1)
-    scale = 1000 / timesteps
-    betas = torch.linspace(
-        first * scale, last * scale, timesteps, dtype=torch.float64, device="cpu"
-    )
-    return betas.clamp(max=LARGEST_BETA)
-
-
-def cosine_betas(timesteps: int) -> Tensor:
-    """Betas under which abar falls like a squared cosine (arXiv 2102.09672, eq. 17).
-
-    Returns:
-        (T,) float64
-    """
-    check_whole("model.betas.timesteps", timesteps, 1)
-    offset = 0.008  # eq. 17: keeps the first betas from being too small
-    time = torch.arange(timesteps + 1, dtype=torch.float64, device="cpu") / timesteps
-    abar = torch.cos((time + offset) / (1 + offset) * math.pi / 2).square()
-    return (1 - abar[1:] / abar[:-1]).clamp(max=LARGEST_BETA)
 
 
 class Diffusion:
@@ -90,16 +54,7 @@ class Diffusion:
             "v": (self.signal, -self.sigma),
             "x_0": (torch.zeros_like(abar), torch.ones_like(abar)),
         }[objective]
-        tables = {
-            "signal": self.signal,
-            "sigma": self.sigma,
-            "x_0_from_x": self.x_0_from_x,
-            "x_0_from_output": self.x_0_from_output,
-            # eq. 7 of arXiv 2006.11239
-            "mean_from_x_0": before.sqrt() * self.betas / (1 - abar),
-            "mean_from_x": (1 - self.betas).sqrt() * (1 - before) / (1 - abar),
-            "posterior_variance": self.posterior_variance,
-        }
+        tables = {"signal": self.signal, "sigma": self.sigma}
         self._tables = {name: table.float().to(self.device) for name, table in tables.items()}
 
     def _at(self, name: str, t: Tensor) -> Tensor:
@@ -135,42 +90,17 @@ class Diffusion:
             return x_0
         return self._at("signal", t) * eps - self._at("sigma", t) * x_0
 
-    def predict_x_0(self, x_t: Tensor, t: Tensor, output: Tensor) -> Tensor:
-        """The clean picture that a network's output stands for; not clipped.
-
-        Args:
-            x_t: (B, C, H, W)
-            t: (B,) int64 in [0, T)
-            output: (B, C, H, W), of the kind that `objective` says
-
-        Returns:
-            (B, C, H, W)
-        """
-        return self._at("x_0_from_x", t) * x_t + self._at("x_0_from_output", t) * output
-
-    def predict_eps(self, x_t: Tensor, t: Tensor, x_0: Tensor) -> Tensor:
-        """The noise that turns x_0 into x_t: (B, C, H, W)."""
-        return (x_t - self._at("signal", t) * x_0) / self._at("sigma", t)
-
-    def posterior(self, x_0: Tensor, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (B, C, H, W) and variance (B, 1, 1, 1) of q(x_{t-1} | x_t, x_0).
-
-        Eqs. 6 and 7 of arXiv 2006.11239. At t = 0 the mean is x_0 and the variance 0.
-        """
-        mean = self._at("mean_from_x_0", t) * x_0 + self._at("mean_from_x", t) * x_t
-        return mean, self._at("posterior_variance", t)
-
-    def respace(self, sampling_steps: int) -> "Diffusion":
+    def respace(self, steps: int) -> "Diffusion":
         """The process on fewer steps, evenly spread from the first to the last (2102.09672, 4).
 
         Raises:
             InputError: more steps than there are, or less than one.
         """
-        check_whole("model.sampling_steps", sampling_steps, 1, self.timesteps)
+        check_whole("model.sampler.steps", steps, 1, self.timesteps)
         last = self.timesteps - 1
         # From the end down, so that a single step starts at pure noise.
-        steps = torch.linspace(0, last, sampling_steps, dtype=torch.float64, device="cpu")
-        kept = last - steps.round().long()
+        spread = torch.linspace(0, last, steps, dtype=torch.float64, device="cpu")
+        kept = last - spread.round().long()
         return self.keep(kept.flip(0))
 
     def keep(self, steps: Tensor) -> "Diffusion":

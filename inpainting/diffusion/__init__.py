@@ -1,0 +1,1 @@
+"""Diffusion: the process, walks back along it that fill holes, and what guides them."""

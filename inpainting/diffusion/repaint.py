@@ -1,0 +1,52 @@
+"""RePaint (arXiv 2201.09865): known pixels are noised to the level of each step and pasted in."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inpainting.chance import Chance, normal_
+from inpainting.diffusion.denoiser import Network, as_denoiser
+from inpainting.diffusion.jumps import jump, moves
+from inpainting.diffusion.process import Diffusion
+from inpainting.diffusion.steps import steps_down
+from inpainting.diffusion.walk import Sampler, empty_pair, known_pixels
+
+
+@dataclass(frozen=True)
+class RePaint(Sampler):
+    """Algorithm 1 of the paper.
+
+    Departures: known and unknown pixels share a draw of noise (no pixel is both, so they stay
+    independent); the steps of a jump are one draw of the same distribution; line 5 needs the
+    square root that eq. 8a has; the step is DDPM's posterior of the clipped x_0, as in the
+    authors' code, with the posterior's variance, as the network learns none.
+    """
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        network: Network,
+        image: Tensor,
+        mask: Tensor,
+        diffusion: Diffusion,
+        rng: Chance = None,
+    ) -> Tensor:
+        """See `Sampler`."""
+        known, down = known_pixels(mask), steps_down(diffusion)
+        denoiser = as_denoiser(network, diffusion, image)
+        denoiser = self.guidance(denoiser, image, known, diffusion)
+        x, z = empty_pair(image)
+        normal_(x, rng)  # line 1: x_T
+        for start, end in moves(self.schedule):  # lines 2 and 3
+            normal_(z, rng)  # lines 4 and 6
+            if end > start:  # line 10: noise x again, all steps of the jump at once
+                factor, sigma = jump(diffusion, start, end)
+                x = x.mul_(factor).add_(z, alpha=sigma)
+                continue
+            step = down[start]
+            x_0 = denoiser(x, start)
+            x.mul_(step.from_x).add_(x_0, alpha=step.from_x_0).add_(z, alpha=step.noise)  # line 7
+            noised = z.mul_(step.sigma).add_(image, alpha=step.signal)  # line 5
+            x = torch.where(known, noised, x)  # line 8
+        return x

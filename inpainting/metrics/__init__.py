@@ -1,0 +1,1 @@
+"""Metrics: one file each, composed by name in conf/metrics."""

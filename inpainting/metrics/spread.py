@@ -1,0 +1,39 @@
+"""How far several completions of one hole lie apart."""
+
+import torch
+from torch import Tensor
+
+from inpainting.image import to_eight_bits
+from inpainting.images.evaluated import Completed
+from inpainting.metrics.base import ImageMetric
+from inpainting.metrics.columns import Column
+
+
+class Spread(ImageMetric):
+    """The standard deviation (with k - 1) of each hole pixel and channel among an image's k completions.
+
+    It is averaged over the hole, NaN for an image without one, and left out where there is only one
+    completion. Neither end of it is better: a method that is sure of itself has little.
+    """
+
+    columns = (
+        Column(
+            name="spread",
+            heading="spread",
+            digits=4,
+            direction="none",
+            scope="hole",
+            truth=None,
+            brief=True,
+        ),
+    )
+
+    @torch.no_grad()
+    def measure(self, completed: Completed) -> dict[str, Tensor]:
+        """Measure a batch; see `ImageMetric`."""
+        if completed.completion.shape[1] < 2:
+            return {}
+        deviation = to_eight_bits(completed.completion.float()).std(1)  # (B, C, H, W)
+        hole = completed.mask > 0.5
+        total = torch.where(hole, deviation, 0).sum((1, 2, 3))
+        return {"spread": total / (hole.sum((1, 2, 3)) * deviation.shape[1])}
