@@ -37,9 +37,9 @@ def trained_models() -> dict[str, list[str]]:
     """Every model of conf/model that trains, with what to type for a small one: its own `small`."""
     found = {}
     for path in sorted((Path(CONF) / "model").glob("*.yaml")):
-        config = OmegaConf.load(path)
+        config = OmegaConf.to_container(OmegaConf.load(path))
         if config.get("monitor") is not None:
-            values = flat(OmegaConf.to_container(config.get("small") or {}))
+            values = flat(config.get("small") or {})
             found[path.stem] = [f"model.{key}={value}" for key, value in values.items() if key]
     return found
 
