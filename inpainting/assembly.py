@@ -20,7 +20,7 @@ from inpainting.checkpoints import AtomicCheckpointIO
 from inpainting.dashboard import Dashboard
 from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
-from inpainting.pictures import Pictures
+from inpainting.pictures import ImageGrids
 from inpainting.results import Result
 
 # What Lightning says at every start is not for the user of a finished program.
@@ -223,8 +223,8 @@ def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: s
         **method.facts(),
     }
     files = [data.file("test", int(index)) for index in rows["index"]]
-    pictures = [one for one in trainer.callbacks if isinstance(one, Pictures)]
-    shown = dict(pictures[0].shown) if pictures else {}
+    grids = [one for one in trainer.callbacks if isinstance(one, ImageGrids)]
+    shown = dict(grids[0].shown) if grids else {}
     return Tested(
         Result(name, evaluation.columns, evaluation.summary, rows, files, facts), method, shown
     )

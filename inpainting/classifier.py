@@ -19,7 +19,7 @@ from filelock import FileLock
 from rich.progress import track
 from torch import Tensor
 
-from inpainting.data.arrays import Pictures, writing
+from inpainting.data.arrays import Split, writing
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError, check_whole
 from inpainting.metrics.labels import UNLABELLED
@@ -64,14 +64,14 @@ def trained_classifier(
     check_whole("metrics.label_agreement.classifier.least_steps", least_steps, 1)
     check_whole("metrics.label_agreement.classifier.batch_size", batch_size, 1)
     settings = {"epochs": epochs, "least_steps": least_steps, "batch_size": batch_size, "lr": lr}
-    pictures = _pictures(data, "train")
-    if pictures.labels is None or pictures.labels.min() == pictures.labels.max():
+    split = _split(data, "train")
+    if split.labels is None or split.labels.min() == split.labels.max():
         raise InputError(UNLABELLED)
-    folder = Path(cache).expanduser() / "classifiers" / fingerprint(pictures, settings)
+    folder = Path(cache).expanduser() / "classifiers" / fingerprint(split, settings)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            _write(folder, data, pictures, settings)
+            _write(folder, data, split, settings)
     facts = json.loads((folder / "classifier.json").read_text())
     network = _untrained(*(facts[name] for name in ("channels", "image_size", "classes")))
     state = read_checkpoint(folder / "classifier.pt", "metrics.label_agreement.classifier")[
@@ -83,19 +83,19 @@ def trained_classifier(
     return network.eval().requires_grad_(False)
 
 
-def fingerprint(pictures: Pictures, settings: dict[str, Any]) -> str:
+def fingerprint(split: Split, settings: dict[str, Any]) -> str:
     """16 hex digits that change with any training picture, label or setting."""
-    facts = [VERSION, settings, pictures.images.shape, pictures.labels.tolist()]
+    facts = [VERSION, settings, split.images.shape, split.labels.tolist()]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for start in range(0, len(pictures.images), 1024):
-        digest.update(np.ascontiguousarray(pictures.images[start : start + 1024]).data)
+    for start in range(0, len(split.images), 1024):
+        digest.update(np.ascontiguousarray(split.images[start : start + 1024]).data)
     return digest.hexdigest()[:16]
 
 
-def train(pictures: Pictures, settings: dict[str, Any], device: str = "cpu") -> Classifier:
+def train(split: Split, settings: dict[str, Any], device: str = "cpu") -> Classifier:
     """Train on labelled pictures, slightly moved each time; the same pictures give the same."""
-    count, side, _, channels = pictures.images.shape
-    network = _untrained(channels, side, int(pictures.labels.max()) + 1)
+    count, side, _, channels = split.images.shape
+    network = _untrained(channels, side, int(split.labels.max()) + 1)
     network = network.to(device, memory_format=torch.channels_last)
     steps = max(settings["least_steps"], settings["epochs"] * count // settings["batch_size"])
     optimizer = torch.optim.AdamW(network.parameters(), settings["lr"])
@@ -103,8 +103,8 @@ def train(pictures: Pictures, settings: dict[str, Any], device: str = "cpu") -> 
     generator = torch.Generator().manual_seed(SEED)
     batches = _batches(count, settings["batch_size"], steps, generator)
     for batch in track(batches, "training a classifier of the labels", steps):
-        images = _moved(_as_float(pictures.images[batch]), generator).to(device)
-        labels = torch.from_numpy(pictures.labels[batch]).to(device)
+        images = _moved(_as_float(split.images[batch]), generator).to(device)
+        labels = torch.from_numpy(split.labels[batch]).to(device)
         loss = F.cross_entropy(network(images), labels, label_smoothing=SMOOTHING)
         optimizer.zero_grad()
         loss.backward()
@@ -114,32 +114,32 @@ def train(pictures: Pictures, settings: dict[str, Any], device: str = "cpu") -> 
 
 
 @torch.no_grad()
-def accuracy(network: torch.nn.Module, pictures: Pictures, device: str = "cpu") -> float:
+def accuracy(network: torch.nn.Module, split: Split, device: str = "cpu") -> float:
     """Share of the pictures whose label is read."""
     right = 0
-    for start in range(0, len(pictures.images), 500):
+    for start in range(0, len(split.images), 500):
         part = slice(start, start + 500)
-        read = network(_as_float(pictures.images[part]).to(device)).argmax(1).cpu().numpy()
-        right += int((read == pictures.labels[part]).sum())
-    return right / len(pictures.images)
+        read = network(_as_float(split.images[part]).to(device)).argmax(1).cpu().numpy()
+        right += int((read == split.labels[part]).sum())
+    return right / len(split.images)
 
 
 def _write(
-    folder: Path, data: InpaintingDataModule, pictures: Pictures, settings: dict[str, Any]
+    folder: Path, data: InpaintingDataModule, split: Split, settings: dict[str, Any]
 ) -> None:
     log.info("no classifier of these labels in %s yet: it is trained now", folder.parent)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     began = time.perf_counter()
-    network = train(pictures, settings, device)
+    network = train(split, settings, device)
     seconds = round(time.perf_counter() - began, 1)
-    test = _pictures(data, "test")
+    test = _split(data, "test")
     facts = {
         "data": type(data).__name__,
         "accuracy": accuracy(network, test, device),
         "test_pictures": len(test.images),
-        "train_pictures": len(pictures.images),
-        "channels": pictures.images.shape[3],
-        "image_size": pictures.images.shape[1],
+        "train_pictures": len(split.images),
+        "channels": split.images.shape[3],
+        "image_size": split.images.shape[1],
         "classes": network.head.out_features,
         "settings": settings,
         "seconds": seconds,
@@ -150,10 +150,10 @@ def _write(
         (part / "classifier.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
-def _pictures(data: InpaintingDataModule, split: str) -> Pictures:
+def _split(data: InpaintingDataModule, name: str) -> Split:
     """A split, not opened a second time where the training has opened it."""
-    opened = data.datasets.get(split)
-    return opened.pictures if opened else data.pictures(split)
+    opened = data.datasets.get(name)
+    return opened.split if opened else data.read_split(name)
 
 
 def _untrained(channels: int, image_size: int, classes: int) -> Classifier:

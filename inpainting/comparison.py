@@ -13,10 +13,10 @@ from omegaconf import DictConfig
 from inpainting.assembly import Tested, build_method, check_channels, test
 from inpainting.atomic import write_text
 from inpainting.errors import InputError
-from inpainting.grid import picture_grid
+from inpainting.grid import image_grid
 from inpainting.image import erase
 from inpainting.methods.base import Inpainter
-from inpainting.pictures import Pictures, SavedPictures
+from inpainting.pictures import ImageGrids, TestImages
 from inpainting.results import Result, as_markdown
 from inpainting.runs import Run, load_weights
 
@@ -109,17 +109,17 @@ class _elsewhere:
     """Pictures drawn within go to another folder."""
 
     def __init__(self, trainer: Trainer, folder: Path):
-        drawing = (Pictures, SavedPictures)
-        self.pictures = [one for one in trainer.callbacks if isinstance(one, drawing)]
+        drawing = (ImageGrids, TestImages)
+        self.drawing = [one for one in trainer.callbacks if isinstance(one, drawing)]
         self.folder = folder / "pictures"
 
     def __enter__(self) -> None:
-        self.before = [one.folder for one in self.pictures]
-        for one in self.pictures:
+        self.before = [one.folder for one in self.drawing]
+        for one in self.drawing:
             one.folder = self.folder
 
     def __exit__(self, *_: object) -> None:
-        for one, folder in zip(self.pictures, self.before, strict=True):
+        for one, folder in zip(self.drawing, self.before, strict=True):
             one.folder = folder
 
 
@@ -129,4 +129,4 @@ def draw_comparison(tested: Sequence[Tested]) -> Any:
     masked = erase(first["image"], first["mask"], fill=1.0)
     rows = {"target": first["image"], "masked input": masked}
     rows |= {one.result.method: one.shown["completion"][:, 0] for one in tested}
-    return picture_grid(rows, cell=128)
+    return image_grid(rows, cell=128)

@@ -60,16 +60,16 @@ def read_uint8(path: str | Path, channels: int, side: int) -> np.ndarray:
     pixels, orientation, _, (width, height), reduction = decode(path, draft=(mode, 2 * side))
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    picture = _to_pil(pixels)
-    if picture.mode.endswith("A"):
-        opaque = Image.new(picture.mode[:-1], picture.size, "white")
-        opaque.paste(picture.convert(opaque.mode), mask=picture.getchannel("A"))
-        picture = opaque
+    whole = _to_pil(pixels)
+    if whole.mode.endswith("A"):
+        opaque = Image.new(whole.mode[:-1], whole.size, "white")
+        opaque.paste(whole.convert(opaque.mode), mask=whole.getchannel("A"))
+        whole = opaque
     # In the file's pixels: at a reduced scale an odd side is rounded up and the centre would move.
     edge = min(width, height)
     left, top = (width - edge) // 2, (height - edge) // 2
     box = [value / reduction for value in (left, top, left + edge, top + edge)]
-    square = picture.convert(mode).resize((side, side), Image.Resampling.BILINEAR, box=box)
+    square = whole.convert(mode).resize((side, side), Image.Resampling.BILINEAR, box=box)
     return UPRIGHT[orientation](np.asarray(square).reshape(side, side, channels))
 
 

@@ -16,7 +16,7 @@ WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def picture_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
+def image_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
     """Draw pictures in labelled rows.
 
     Args:
@@ -26,18 +26,18 @@ def picture_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
     Returns:
         an RGB picture
     """
-    columns = max(len(pictures) for pictures in rows.values())
+    columns = max(len(row) for row in rows.values())
     font = ImageFont.load_default(size=15)
     texts = [_wrapped(label, font, cell) for label in rows]
     left = max(LABEL_WIDTH, *(_size(text, font)[0] + 2 * MARGIN for text in texts))
     size = (left + columns * (cell + GAP), len(rows) * (cell + GAP) + GAP)
     grid = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(grid)
-    for r, (text, pictures) in enumerate(zip(texts, rows.values(), strict=True)):
+    for r, (text, images) in enumerate(zip(texts, rows.values(), strict=True)):
         top = GAP + r * (cell + GAP)
         draw.multiline_text((MARGIN, top + cell // 2), text, "black", font, anchor="lm")
-        for c, picture in enumerate(pictures):
-            grid.paste(_tile(picture, cell), (left + c * (cell + GAP), top))
+        for c, image in enumerate(images):
+            grid.paste(_tile(image, cell), (left + c * (cell + GAP), top))
     return grid
 
 
@@ -60,10 +60,10 @@ def _wrapped(label: str, font: Font, height: int) -> str:
         characters += 4
 
 
-def _tile(picture: Tensor, cell: int) -> Image.Image:
+def _tile(image: Tensor, cell: int) -> Image.Image:
     """(C, h, w) to a square; enlarged by repeating pixels, so that they can be seen."""
-    levels = (picture.detach().float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+    levels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
     array = levels.permute(1, 2, 0).numpy()
-    image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else np.ascontiguousarray(array))
-    method = Image.Resampling.NEAREST if max(image.size) <= cell else Image.Resampling.LANCZOS
-    return image.convert("RGB").resize((cell, cell), method)
+    tile = Image.fromarray(array[..., 0] if array.shape[2] == 1 else np.ascontiguousarray(array))
+    method = Image.Resampling.NEAREST if max(tile.size) <= cell else Image.Resampling.LANCZOS
+    return tile.convert("RGB").resize((cell, cell), method)

@@ -10,14 +10,14 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image
 from torch import Tensor
 
-from inpainting.grid import picture_grid
+from inpainting.grid import image_grid
 from inpainting.image import crop, erase, local_boxes, local_size, to_eight_bits
 from inpainting.images.evaluated import Evaluated
 
 KINDS = ("target", "masked", "completion")  # of the single ones
 
 
-class Pictures(Callback):
+class ImageGrids(Callback):
     """Draws the first pictures of each validation and test, rows as in report 004.
 
     target, masked input, prediction, completion, real local crop, completed local crop.
@@ -66,7 +66,7 @@ class Pictures(Callback):
         if not trainer.is_global_zero or not self._parts:
             return
         self.shown = {key: torch.cat([part[key] for part in self._parts]) for key in self._parts[0]}
-        grid = picture_grid(self.rows(module), self.cell)
+        grid = image_grid(self.rows(module), self.cell)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / f"{name}.png"
         grid.save(self.path)
@@ -98,7 +98,7 @@ class Pictures(Callback):
         }
 
 
-class SavedPictures(Callback):
+class TestImages(Callback):
     """Writes `test/<index>_{target,masked,completion}.png` for the first pictures of the test.
 
     The same pictures for every run on the same data, so that runs can be compared. The hole of
@@ -132,17 +132,17 @@ class SavedPictures(Callback):
             return
         (self.folder / "test").mkdir(parents=True, exist_ok=True)
         image, mask = done.image[mine], done.mask[mine]
-        pictures = {
+        kinds = {
             "target": image,
             "masked": torch.cat([erase(image, mask), (mask <= 0).to(image.dtype)], dim=1),
             "completion": done.first[mine],
         }
         for kind in KINDS:
-            for number, picture in zip(index[mine].tolist(), pictures[kind], strict=True):
-                _to_pil(picture).save(self.folder / "test" / f"{number:05d}_{kind}.png")
+            for number, one in zip(index[mine].tolist(), kinds[kind], strict=True):
+                _to_pil(one).save(self.folder / "test" / f"{number:05d}_{kind}.png")
 
 
-def _to_pil(picture: Tensor) -> Image.Image:
+def _to_pil(image: Tensor) -> Image.Image:
     """(1 to 4, H, W): grey or RGB, without or with alpha."""
-    levels = (to_eight_bits(picture.detach().float()) * 255).round().to(torch.uint8)
+    levels = (to_eight_bits(image.detach().float()) * 255).round().to(torch.uint8)
     return Image.fromarray(levels.permute(1, 2, 0).squeeze(2).cpu().numpy())

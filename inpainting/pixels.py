@@ -51,8 +51,8 @@ def _read_8_bits(path: Path, opened: Image.Image) -> np.ndarray:
         raise InputError(f"{path} has 32-bit pixels: save it with 8 or 16 bits a channel")
     mode = "L" if opened.mode in ("1", "L", "LA", "La") else "RGB"
     mode += "A" if opened.has_transparency_data else ""
-    picture = opened if opened.mode == mode else opened.convert(mode)
-    return np.asarray(picture).reshape(opened.height, opened.width, len(mode))
+    converted = opened if opened.mode == mode else opened.convert(mode)
+    return np.asarray(converted).reshape(opened.height, opened.width, len(mode))
 
 
 class Stored(NamedTuple):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inpainting.chance import stream
-from inpainting.data.arrays import Pictures
+from inpainting.data.arrays import Split
 from inpainting.data.augment import FlipZoom
 from inpainting.data.base import InpaintingDataModule, draw_masks
 from inpainting.errors import InputError
@@ -17,9 +17,9 @@ from inpainting.masks import Rectangle
 class Tiny(InpaintingDataModule):
     """Twenty random pictures in each split."""
 
-    def pictures(self, split: str) -> Pictures:
+    def read_split(self, name: str) -> Split:
         images = np.random.default_rng(len(split)).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
-        return Pictures(images, [f"{split}/{i}.png" for i in range(20)], None, None)
+        return Split(images, [f"{split}/{i}.png" for i in range(20)], None, None)
 
 
 def tiny(epoch: int = 0, rank: int = 0, world: int = 1, **changes) -> Tiny:
@@ -63,7 +63,7 @@ def test_a_batch_is_what_the_contract_says() -> None:
         assert len(image) == len(mask) == len(index)
         assert image.is_contiguous(memory_format=torch.channels_last)
         assert set(mask.unique().tolist()) == {0.0, 1.0}
-        expected = data.datasets[split].pictures.images[index.numpy()] / 255
+        expected = data.datasets[split].split.images[index.numpy()] / 255
         assert np.allclose(image.permute(0, 2, 3, 1).numpy(), expected, atol=1e-6)
 
 
@@ -105,7 +105,7 @@ def test_a_training_batch_can_be_looked_at_without_a_trainer() -> None:
     data = tiny(augment=FlipZoom(zoom=1.5))
     data.trainer = None
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
-    expected = data.datasets["train"].pictures.images[batch["index"].numpy()] / 255
+    expected = data.datasets["train"].split.images[batch["index"].numpy()] / 255
     assert np.allclose(batch["image"].permute(0, 2, 3, 1).numpy(), expected, atol=1e-6)
     assert batch["mask"].mean() > 0
 

@@ -52,7 +52,7 @@ def folder(root: Path | None, **changes) -> FolderDataModule:
 
 
 def all_pictures(data) -> dict[str, arrays.Pictures]:
-    return {split: data.pictures(split) for split in arrays.SPLITS}
+    return {split: data.read_split(split) for split in arrays.SPLITS}
 
 
 @pytest.mark.parametrize("count", [3, 4, 7, 19, 20, 1000])
@@ -89,7 +89,7 @@ def test_a_folder_becomes_pictures_with_their_names_and_classes(root):
 def test_a_folder_without_subfolders_has_no_labels(root):
     flat = root / "cats" / "deep"
     data = FolderDataModule(**BASE, root=flat, cache=root.parent / "cache")
-    assert data.pictures("train").labels is None
+    assert data.read_split("train").labels is None
 
 
 def test_a_batch_comes_out_of_the_files(root):
@@ -188,7 +188,7 @@ def test_no_pictures_is_one_sentence_that_says_what_to_type(tmp_path, given):
 def test_a_prepared_folder_is_read_as_it_is_and_checked(root):
     prepared = folder(root).folder
     again = FolderDataModule(**BASE, root=prepared, cache=root.parent / "other")
-    assert again.pictures("train").files == folder(root).pictures("train").files
+    assert again.read_split("train").files == folder(root).read_split("train").files
     assert not (root.parent / "other").exists()
     with pytest.raises(InputError, match="type data.image_size=16"):
         folder(prepared, image_size=32).prepare_data()
@@ -355,7 +355,7 @@ def test_no_pixel_of_a_photograph_is_in_two_splits(size):
     }
     sides = set()
     for number, split in enumerate(arrays.SPLITS):
-        for file in data.pictures(split).files:
+        for file in data.read_split(split).files:
             name, box = file.split("@")
             top, left, side = map(int, box.split(","))
             region = owner[name][top : top + side, left : left + side]
@@ -370,7 +370,7 @@ def test_no_pixel_of_a_photograph_is_in_two_splits(size):
 def test_a_patch_is_its_region_of_the_photograph():
     import skimage.data
 
-    part = photos().pictures("val")
+    part = photos().read_split("val")
     assert part.images.shape == (200, 64, 64, 3) and len(set(part.files)) == 200
     names = [file.split("@")[0] for file in part.files]
     assert set(names[:5]) == {Path(name).stem for name in PHOTOGRAPHS}
@@ -386,17 +386,17 @@ def test_a_patch_is_its_region_of_the_photograph():
 
 
 def test_photos_depend_on_the_split_seed_alone_and_come_in_grey_too():
-    first, again = photos().pictures("test"), photos(seed=9).pictures("test")
+    first, again = photos().read_split("test"), photos(seed=9).read_split("test")
     assert first.files == again.files and (first.images == again.images).all()
-    assert photos(split_seed=1).pictures("test").files != first.files
-    assert photos(channels=1).pictures("test").images.shape == (150, 64, 64, 1)
+    assert photos(split_seed=1).read_split("test").files != first.files
+    assert photos(channels=1).read_split("test").images.shape == (150, 64, 64, 1)
 
 
 def test_photos_say_which_size_and_number_they_have():
     with pytest.raises(InputError, match="data.image_size=128"):
         photos(image_size=160)
     with pytest.raises(InputError, match="data.patches"):
-        photos(image_size=128, patches=(1, 1, 900)).pictures("test")
+        photos(image_size=128, patches=(1, 1, 900)).read_split("test")
 
 
 def compose_data(name: str, cache: Path):

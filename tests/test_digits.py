@@ -17,7 +17,7 @@ def data(composed, *overrides: str):
 
 def test_digits_are_28_pixels_in_three_parts_with_labels(composed) -> None:
     module = data(composed, "data=digits")
-    parts = {split: module.pictures(split) for split in ("train", "val", "test")}
+    parts = {split: module.read_split(split) for split in ("train", "val", "test")}
     assert [len(part.images) for part in parts.values()] == [1257, 270, 270]
     assert sum(len(part.images) for part in parts.values()) == 1797
     names = [name for part in parts.values() for name in part.files]
@@ -29,7 +29,7 @@ def test_digits_are_28_pixels_in_three_parts_with_labels(composed) -> None:
 
 
 def test_digits_in_three_channels_and_another_size(composed) -> None:
-    part = data(composed, "data=digits", "data.channels=3", "data.image_size=32").pictures("val")
+    part = data(composed, "data=digits", "data.channels=3", "data.image_size=32").read_split("val")
     assert part.images.shape[1:] == (32, 32, 3)
     assert (part.images[..., 0] == part.images[..., 2]).all()
 
@@ -50,7 +50,7 @@ def test_mnist_unpacks_what_lies_there_when_asked_to(composed, packed: Path) -> 
         module.prepare_data()
     module = data(composed, "data=mnist", f"data.root={packed}", "data.download=true")
     module.prepare_data()
-    parts = {split: module.pictures(split) for split in ("train", "val", "test")}
+    parts = {split: module.read_split(split) for split in ("train", "val", "test")}
     assert [len(part.images) for part in parts.values()] == [54_000, 6_000, 10_000]
     assert not set(parts["train"].files) & set(parts["val"].files)
     with gzip.open(packed / "MNIST/raw/t10k-images-idx3-ubyte.gz") as file:

@@ -18,7 +18,7 @@ from scipy import linalg
 from torch import Tensor, nn
 
 from inpainting.classifier import fingerprint, trained_classifier
-from inpainting.data.arrays import Pictures
+from inpainting.data.arrays import Split
 from inpainting.errors import InputError
 from inpainting.metrics.base import columns_of
 from inpainting.metrics.labels import FrechetDistance, LabelAgreement
@@ -209,11 +209,11 @@ def test_other_pictures_labels_or_settings_are_another_classifiers() -> None:
     changed = images.copy()
     changed[2, 3, 3] = 1
     every = [
-        fingerprint(Pictures(images, [], labels), QUICK),
-        fingerprint(Pictures(changed, [], labels), QUICK),
-        fingerprint(Pictures(images.reshape(3, 2, 8, 1), [], labels), QUICK),
-        fingerprint(Pictures(images, [], np.array([0, 1, 0])), QUICK),
-        fingerprint(Pictures(images, [], labels), {**QUICK, "lr": 0.02}),
+        fingerprint(Split(images, [], labels), QUICK),
+        fingerprint(Split(changed, [], labels), QUICK),
+        fingerprint(Split(images.reshape(3, 2, 8, 1), [], labels), QUICK),
+        fingerprint(Split(images, [], np.array([0, 1, 0])), QUICK),
+        fingerprint(Split(images, [], labels), {**QUICK, "lr": 0.02}),
     ]
     assert len(set(every)) == 5
 
@@ -309,7 +309,7 @@ def test_mnist_is_read_and_as_lenet_reads_it(composed, real_data, tmp_path: Path
     lenet = LeNet5()
     weights = real_data("weights/lenet5_mnist.pth")
     lenet.load_state_dict(torch.load(weights, weights_only=True))
-    test = data.pictures("test")
+    test = data.read_split("test")
     images = torch.from_numpy(test.images).permute(0, 3, 1, 2).float() / 255
     labels = torch.from_numpy(test.labels)
     ours, theirs = (

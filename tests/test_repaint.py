@@ -29,7 +29,7 @@ def undo_steps(schedule: list[int]) -> int:
     return sum(after > before for before, after in pairwise(schedule))
 
 
-def picture(batch: int = 2, channels: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
+def example(batch: int = 2, channels: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
     """An image in [-1, 1] and a mask with a hole, a soft pixel and a different hole per picture."""
     image = torch.rand(batch, channels, 6, 6, generator=torch.Generator().manual_seed(seed)) * 2 - 1
     mask = torch.zeros(batch, 1, 6, 6)
@@ -263,7 +263,7 @@ def literal_algorithm_1(
 @pytest.mark.parametrize(("length", "samples"), [(5, 2), (1, 3), (4, 3), (5, 1)])
 @pytest.mark.parametrize("clip", [False, True])
 def test_the_whole_loop_is_algorithm_1(length: int, samples: int, clip: bool) -> None:
-    image, mask = picture()
+    image, mask = example()
     diffusion, schedule = (
         Diffusion(linear_betas(1000)).respace(T),
         jump_schedule(T, length, samples),
@@ -279,7 +279,7 @@ def test_the_whole_loop_is_algorithm_1(length: int, samples: int, clip: bool) ->
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_perfect_denoiser_gives_back_the_image(objective: str, name: str, channels: int) -> None:
-    image, mask = picture(channels=channels)
+    image, mask = example(channels=channels)
     diffusion = Diffusion(cosine_betas(1000), objective).respace(T)
     index = {int(time): i for i, time in enumerate(diffusion.times)}
 
@@ -294,7 +294,7 @@ def test_a_perfect_denoiser_gives_back_the_image(objective: str, name: str, chan
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_known_pixels_come_back_exactly_whatever_the_denoiser_says(name: str) -> None:
-    image, mask = picture()
+    image, mask = example()
     diffusion = Diffusion(linear_betas(T))
     sampler = SAMPLERS[name]
     nothing = torch.zeros_like(mask)
@@ -305,7 +305,7 @@ def test_known_pixels_come_back_exactly_whatever_the_denoiser_says(name: str) ->
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_soft_pixels_are_filled_as_they_were_erased(name: str) -> None:
-    image, mask = picture()
+    image, mask = example()
     diffusion = Diffusion(linear_betas(T))
     sampler = SAMPLERS[name]
     soft = sampler(denoiser, image, mask, diffusion, seeded())
@@ -316,7 +316,7 @@ def test_soft_pixels_are_filled_as_they_were_erased(name: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_chance_comes_from_the_generator_alone_and_inputs_stay(name: str) -> None:
-    image, mask = picture()
+    image, mask = example()
     before = image.clone()
     diffusion = Diffusion(linear_betas(T))
     sampler = SAMPLERS[name]
@@ -331,7 +331,7 @@ def test_chance_comes_from_the_generator_alone_and_inputs_stay(name: str) -> Non
 
 
 def test_the_denoiser_is_told_its_own_times_as_often_as_was_promised() -> None:
-    image, mask = picture()
+    image, mask = example()
     diffusion, schedule = Diffusion(linear_betas(1000)).respace(T), jump_schedule(T, 5, 2)
     told = []
 
@@ -388,7 +388,7 @@ def test_pixels_of_known_spread_are_filled_with_the_spread_that_theory_gives(eta
 
 
 def test_ddnm_without_fresh_noise_and_jumps_depends_on_the_first_noise_alone() -> None:
-    image, mask = picture()
+    image, mask = example()
     diffusion = Diffusion(linear_betas(1000)).respace(T)
     found = DDNM(T, 1, 1, eta=0.0)(denoiser, image, mask, diffusion, seeded())
     x = torch.randn(image.shape, generator=seeded())
@@ -446,7 +446,7 @@ def test_guided_fills_come_closer_to_the_exact_posterior() -> None:
 
 
 def test_guidance_works_where_evaluation_keeps_no_graph() -> None:
-    image, mask = picture()
+    image, mask = example()
     diffusion, sampler = Diffusion(linear_betas(T)), DDNM(T, 5, 2, guidance=PiGDM())
     expected = sampler(denoiser, image, mask, diffusion, seeded())
     with torch.inference_mode():
@@ -466,9 +466,9 @@ def test_the_medoid_is_the_sample_between_the_others() -> None:
 
 def test_a_line_that_lies_a_pixel_aside_counts_as_nearly_the_same() -> None:
     def column(x: int, value: float = 1.0) -> Tensor:
-        picture = torch.zeros(1, 1, 8, 8)
-        picture[..., x] = value
-        return picture
+        drawn = torch.zeros(1, 1, 8, 8)
+        drawn[..., x] = value
+        return drawn
 
     # Pixel by pixel each line has a squared distance of 16 to every other, wherever they lie, and
     # the faint one, 8.72 from each, would be the nearest to all.

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 
-from inpainting.grid import GAP, LABEL_WIDTH, MARGIN, picture_grid
+from inpainting.grid import GAP, LABEL_WIDTH, MARGIN, image_grid
 from inpainting.metrics.base import columns_of
 from inpainting.metrics.columns import as_plain
 from inpainting.metrics.inception import InceptionDistances
@@ -676,7 +676,7 @@ def test_long_labels_leave_room_for_the_plots_and_for_one_another(
 def test_long_labels_of_a_grid_stay_in_their_rows_beside_the_pictures() -> None:
     label = "glcic (adversarial_weight=0.0003509, discriminator_learning_rate=0.001235, steps=90)"
     pictures = torch.zeros(2, 1, 16, 16)
-    grid = picture_grid({f"{label} {i}": pictures for i in range(3)})
+    grid = image_grid({f"{label} {i}": pictures for i in range(3)})
     left = grid.width - 2 * (128 + GAP)
     ink = np.array(grid.convert("L"))[:, :left] < 250
     assert left > LABEL_WIDTH and not ink[:, left - MARGIN // 2 :].any()
@@ -684,7 +684,7 @@ def test_long_labels_of_a_grid_stay_in_their_rows_beside_the_pictures() -> None:
     assert not any(ink[lines].any() for lines in between)
     assert all(ink[above.stop : below.start].any() for above, below in pairwise(between))
     # A short label leaves the column as it is.
-    assert picture_grid({"target": pictures}).width == LABEL_WIDTH + 2 * (128 + GAP)
+    assert image_grid({"target": pictures}).width == LABEL_WIDTH + 2 * (128 + GAP)
 
 
 def test_one_epoch_is_a_dot_as_a_line_of_one_point_would_not_show(

@@ -108,7 +108,7 @@ def test_the_same_panel_of_pictures_is_logged_at_each_validation(written: Writte
         assert list((written.folder / "wandb").glob(f"offline-run-*/files/{file}"))
 
 
-def test_the_test_table_has_pictures_and_the_numbers_of_per_image_csv(written: Written) -> None:
+def test_the_test_table_has_split_and_the_numbers_of_per_image_csv(written: Written) -> None:
     (path,) = [row["test/pictures.path"] for row in written.history if "test/pictures.path" in row]
     (file,) = (written.folder / "wandb").glob(f"offline-run-*/files/{path}")
     table = json.loads(file.read_text())

@@ -31,7 +31,7 @@ TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Split:
     """The pictures of one split.
 
     Attributes:
@@ -187,7 +187,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def read(folder: Path, split: str) -> Pictures:
+def read(folder: Path, split: str) -> Split:
     """Open one split of a prepared folder, memory-mapped.
 
     Raises:
@@ -216,4 +216,4 @@ def read(folder: Path, split: str) -> Pictures:
             f"{lines} has classes the manifest lacks ({min(unknown)}): delete {folder}"
         )
     labels = np.array([label[name] for _, name in rows], dtype=np.int64) if label else None
-    return Pictures(images, [file for file, _ in rows], labels)
+    return Split(images, [file for file, _ in rows], labels)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from inpainting.chance import stream
-from inpainting.data.arrays import Pictures
+from inpainting.data.arrays import Split
 from inpainting.errors import InputError
 
 Batch = dict[str, Tensor]
@@ -27,29 +27,29 @@ MaskKind = Callable[[int, int, int, torch.Generator], Tensor]
 TRAINING, AUGMENTED, FIXED_HOLES = 0, 1, 2  # streams of chance, apart from each other
 
 
-class PictureDataset(Dataset):
+class ImageDataset(Dataset):
     """Pictures by whole batches: one indexed read, no decoding, no Python per sample."""
 
-    def __init__(self, pictures: Pictures, masks: np.ndarray | None = None):
-        self.pictures, self.masks = pictures, masks
+    def __init__(self, split: Split, masks: np.ndarray | None = None):
+        self.split, self.masks = split, masks
 
     def __len__(self) -> int:
         """Number of pictures."""
-        return len(self.pictures.images)
+        return len(self.split.images)
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """The batch of these indices; `image` (B, H, W, C) and `mask` (B, H, W) as uint8."""
         order = np.asarray(indices)
         batch = {
-            "image": torch.from_numpy(self.pictures.images[order]),
+            "image": torch.from_numpy(self.split.images[order]),
             "index": torch.from_numpy(order),
         }
         if self.masks is not None:
             batch["mask"] = torch.from_numpy(self.masks[order])
-        if self.pictures.labels is not None:
-            batch["label"] = torch.from_numpy(self.pictures.labels[order])
-        if self.pictures.attributes is not None:
-            batch["attributes"] = torch.from_numpy(self.pictures.attributes[order])
+        if self.split.labels is not None:
+            batch["label"] = torch.from_numpy(self.split.labels[order])
+        if self.split.attributes is not None:
+            batch["attributes"] = torch.from_numpy(self.split.attributes[order])
         return batch
 
 
@@ -135,34 +135,34 @@ class InpaintingDataModule(LightningDataModule):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.augment = num_workers, augment
         self.seed, self.split_seed, self.eval_mask_seed = seed, split_seed, eval_mask_seed
-        self.datasets: dict[str, PictureDataset] = {}
+        self.datasets: dict[str, ImageDataset] = {}
         self.generator: torch.Generator | None = None
         self._seeded_epoch: int | None = None
 
     @abstractmethod
-    def pictures(self, split: str) -> Pictures:
-        """The pictures of "train", "val" or "test", uint8, in memory or memory-mapped."""
+    def read_split(self, name: str) -> Split:
+        """The images of "train", "val" or "test", uint8, in memory or memory-mapped."""
 
     def setup(self, stage: str | None = None) -> None:
         """Open the splits that the stage needs and draw the holes of validation and test.
 
         A training needs all of them: it ends with a test, whose faults are to be found before it.
         """
-        splits = {"validate": ("val",), "test": ("test",)}
-        for split in splits.get(stage, ("train", "val", "test")):
-            if split not in self.datasets:
-                self.datasets[split] = self._open(split)
+        names = {"validate": ("val",), "test": ("test",)}
+        for name in names.get(stage, ("train", "val", "test")):
+            if name not in self.datasets:
+                self.datasets[name] = self._open(name)
 
-    def _open(self, split: str) -> PictureDataset:
-        pictures = self.pictures(split)
-        count, height, width, channels = pictures.images.shape
+    def _open(self, name: str) -> ImageDataset:
+        split = self.read_split(name)
+        count, height, width, channels = split.images.shape
         if count == 0:
-            raise InputError(f"the {split} split of this data set is empty: add pictures to it")
+            raise InputError(f"the {name} split of this data set is empty: add images to it")
         if channels != self.channels:
             raise InputError(
-                f"the {split} pictures have {channels} channels: type data.channels={channels}"
+                f"the {name} images have {channels} channels: type data.channels={channels}"
             )
-        if split == "train":
+        if name == "train":
             world = self._world_size
             if count < self.batch_size * world:
                 raise InputError(
@@ -172,21 +172,21 @@ class InpaintingDataModule(LightningDataModule):
                 )
             self.mask(1, height, width, torch.Generator().manual_seed(0))  # does it fit at all?
             if self.train_holes == "dynamic":
-                return PictureDataset(pictures)
-        key = (self.seed, FIXED_HOLES) if split == "train" else (self.eval_mask_seed,)
-        return PictureDataset(pictures, draw_masks(self.mask, count, height, width, *key))
+                return ImageDataset(split)
+        key = (self.seed, FIXED_HOLES) if name == "train" else (self.eval_mask_seed,)
+        return ImageDataset(split, draw_masks(self.mask, count, height, width, *key))
 
     def mask_hash(self, split: str = "test") -> str:
         """Names exactly these pictures with exactly these holes; equal only if both are."""
         dataset = self.datasets[split]
         digest = hashlib.sha256(dataset.masks.tobytes())
         for start in range(0, len(dataset), 1024):
-            digest.update(np.ascontiguousarray(dataset.pictures.images[start : start + 1024]).data)
+            digest.update(np.ascontiguousarray(dataset.split.images[start : start + 1024]).data)
         return digest.hexdigest()[:16]
 
     def file(self, split: str, index: int) -> str:
         """The name of one picture."""
-        return Path(self.datasets[split].pictures.files[index]).as_posix()
+        return Path(self.datasets[split].split.files[index]).as_posix()
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled by (seed, epoch), the last incomplete batch dropped.
@@ -230,7 +230,7 @@ class InpaintingDataModule(LightningDataModule):
         """In order."""
         return self._loader(self.datasets["test"], self.eval_batch_size)
 
-    def _loader(self, dataset: PictureDataset, batch_size: int, **options: Any) -> DataLoader:
+    def _loader(self, dataset: ImageDataset, batch_size: int, **options: Any) -> DataLoader:
         return DataLoader(
             dataset,
             batch_size,

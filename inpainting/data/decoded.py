@@ -17,7 +17,7 @@ from filelock import FileLock
 from rich.progress import Progress
 
 from inpainting.data import arrays
-from inpainting.data.arrays import Pictures
+from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError
 from inpainting.files import read_uint8
@@ -169,9 +169,9 @@ class DecodedDataModule(InpaintingDataModule):
         """Decode what is not decoded yet; Lightning calls it on one process only."""
         _ = self.folder
 
-    def pictures(self, split: str) -> Pictures:
+    def read_split(self, name: str) -> Split:
         """One split, memory-mapped."""
-        return arrays.read(self.folder, split)
+        return arrays.read(self.folder, name)
 
     @cached_property
     def folder(self) -> Path:

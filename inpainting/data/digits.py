@@ -6,13 +6,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from inpainting.data.arrays import Pictures, split_indices
+from inpainting.data.arrays import Split, split_indices
 from inpainting.data.base import InpaintingDataModule
 
 
-def as_pictures(
+def as_split(
     images: np.ndarray, files: list[str], labels: np.ndarray, image_size: int, channels: int
-) -> Pictures:
+) -> Split:
     """Grey images brought to a size and a number of channels.
 
     Args:
@@ -26,7 +26,7 @@ def as_pictures(
         size = (image_size, image_size)
         method = cv2.INTER_AREA if image_size < images.shape[1] else cv2.INTER_CUBIC
         images = np.stack([cv2.resize(image, size, interpolation=method) for image in images])
-    return Pictures(np.repeat(images[..., None], channels, axis=3), files, labels)
+    return Split(np.repeat(images[..., None], channels, axis=3), files, labels)
 
 
 class DigitsDataModule(InpaintingDataModule):
@@ -41,13 +41,13 @@ class DigitsDataModule(InpaintingDataModule):
         super().__init__(**kwargs)
         self.shares = list(shares)
 
-    def pictures(self, split: str) -> Pictures:
+    def read_split(self, name: str) -> Split:
         """The digits of a split."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()
         images = np.round(digits.images * (255 / 16)).astype(np.uint8)
-        order = split_indices(len(images), self.shares, self.split_seed)[split]
+        order = split_indices(len(images), self.shares, self.split_seed)[name]
         files = [f"digit/{index}" for index in order]
         labels = digits.target[order].astype(np.int64)
-        return as_pictures(images[order], files, labels, self.image_size, self.channels)
+        return as_split(images[order], files, labels, self.image_size, self.channels)

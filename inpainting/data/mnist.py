@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from inpainting.data.arrays import Pictures
+from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
-from inpainting.data.digits import as_pictures
+from inpainting.data.digits import as_split
 from inpainting.errors import InputError
 
 
@@ -59,14 +59,14 @@ class MNISTDataModule(InpaintingDataModule):
             ) from error
         return digits.data.numpy(), digits.targets.numpy().astype(np.int64)
 
-    def pictures(self, split: str) -> Pictures:
+    def read_split(self, name: str) -> Split:
         """The digits of a split, named by their place in the official files."""
-        images, labels = self._read(train=split != "test")
-        part = "test" if split == "test" else "train"
+        images, labels = self._read(train=name != "test")
+        part = "test" if name == "test" else "train"
         order = np.arange(len(images))
-        if split != "test":
+        if name != "test":
             order = np.random.default_rng(self.split_seed).permutation(len(images))
             val = max(1, round(self.val_share * len(images)))
-            order = order[:val] if split == "val" else order[val:]
+            order = order[:val] if name == "val" else order[val:]
         files = [f"{part}/{index}" for index in order]
-        return as_pictures(images[order], files, labels[order], self.image_size, self.channels)
+        return as_split(images[order], files, labels[order], self.image_size, self.channels)

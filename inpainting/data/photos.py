@@ -13,7 +13,7 @@ import numpy as np
 import skimage
 from PIL import Image
 
-from inpainting.data.arrays import SPLITS, Pictures
+from inpainting.data.arrays import SPLITS, Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError
 from inpainting.files import read_photo
@@ -68,19 +68,18 @@ class PhotosDataModule(InpaintingDataModule):
             raise InputError(f"data.patches={list(patches)}: give the numbers for train, val, test")
         self.patches, self.scales = dict(zip(SPLITS, patches, strict=True)), list(scales)
 
-    def pictures(self, split: str) -> Pictures:
+    def read_split(self, name: str) -> Split:
         """The patches of a split, all different, named photograph@top,left,side."""
-        size, patches = self.image_size, self._draw(split)
+        size, patches = self.image_size, self._draw(name)
         images = np.empty((len(patches), size, size, self.channels), dtype=np.uint8)
-        for image, (name, top, left, side) in zip(images, patches, strict=True):
+        for image, (photograph, top, left, side) in zip(images, patches, strict=True):
             # Cut before shrinking, so that the antialiasing sees nothing beyond the patch.
-            patch = self.photographs[name].crop((left, top, left + side, top + side))
+            patch = self.photographs[photograph].crop((left, top, left + side, top + side))
             image[:] = np.asarray(patch.resize((size, size), Image.Resampling.BILINEAR)).reshape(
                 image.shape
             )
-        return Pictures(
-            images, [f"{name}@{top},{left},{side}" for name, top, left, side in patches]
-        )
+        files = [f"{name}@{top},{left},{side}" for name, top, left, side in patches]
+        return Split(images, files)
 
     def _draw(self, split: str) -> list[tuple[str, int, int, int]]:
         """Photograph, top, left and side of each patch."""

@@ -61,10 +61,10 @@ def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
             cut = [_cut(masked_image, mask, window, side) for window in part]
             small_mask = torch.cat([small for _, small in cut])
             small_image = erase(torch.cat([image for image, _ in cut]), small_mask, fill)
-            wanted = None if attributes is None else attributes[[one.picture for one in part]]
+            wanted = None if attributes is None else attributes[[one.index for one in part]]
             chances = chance
             if isinstance(chance, Sequence):
-                chances = [_own_generator(chance[one.picture], one.number) for one in part]
+                chances = [_own_generator(chance[one.index], one.number) for one in part]
             filled = predict(small_image, small_mask, wanted, chances).float()
             for window, one in zip(part, filled.split(1), strict=True):
                 place = window.place
@@ -78,7 +78,7 @@ def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
 class _Window(NamedTuple):
     """One of a picture's windows, and which of its pixels (h, w) it is to fill."""
 
-    picture: int
+    index: int
     number: int
     box: Window
     members: Tensor
@@ -91,7 +91,7 @@ class _Window(NamedTuple):
     @property
     def place(self) -> tuple:
         """Its pixels in a batch, as (1, C, h, w)."""
-        return (slice(self.picture, self.picture + 1), slice(None), *self.box.pixels)
+        return (slice(self.index, self.index + 1), slice(None), *self.box.pixels)
 
 
 def _cut(masked_image: Tensor, mask: Tensor, window: _Window, side: int) -> tuple[Tensor, Tensor]:

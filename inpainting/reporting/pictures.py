@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inpainting.grid import picture_grid
+from inpainting.grid import image_grid
 from inpainting.pictures import KINDS
 from inpainting.reporting.rows import Row
 
@@ -36,7 +36,7 @@ def side_by_side(rows: Sequence[Row]) -> tuple[Image.Image | None, list[str]]:
             first = shown
             drawn = {"target": shown["target"], "masked input": shown["masked"]}
         drawn[row.label] = shown["completion"]
-    return (picture_grid(drawn, CELL) if drawn else None), left_out
+    return (image_grid(drawn, CELL) if drawn else None), left_out
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

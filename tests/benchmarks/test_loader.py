@@ -77,7 +77,7 @@ def test_the_decoded_cache_is_read_25_times_faster_than_an_image_folder(
     # Both read the same picture; ours was decoded at half size and rounded, so not to the bit.
     name = jpegs / data.file("train", 0)
     theirs = folder[[path for path, _ in folder.samples].index(str(name))][0]
-    ours = torch.tensor(data.datasets["train"].pictures.images[0]).permute(2, 0, 1) / 255
+    ours = torch.tensor(data.datasets["train"].split.images[0]).permute(2, 0, 1) / 255
     assert (ours - theirs).square().mean() < 10**-3.5
 
     pairs = in_turn(

@@ -81,7 +81,7 @@ class BareLoop:
 
     def epoch(self, epoch: int) -> Iterator[None]:
         """Each `next` is a training step."""
-        images = torch.from_numpy(self.data.datasets["train"].pictures.images)
+        images = torch.from_numpy(self.data.datasets["train"].split.images)
         order = torch.Generator().manual_seed(stream(self.data.seed) % 2**31 + epoch)
         generator = torch.Generator().manual_seed(stream(self.data.seed, 0, epoch, AUGMENTED))
         self.bare.chance.manual_seed(stream(self.data.seed, 0, epoch, TRAINING))
