@@ -13,9 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from inpainting import CONF
-from inpainting.arguments import evaluation_arguments
 from inpainting.errors import exits_with_one_sentence
-from inpainting.runs import claimed
+from inpainting.runs.arguments import evaluation_arguments
+from inpainting.runs.folder import claimed
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
@@ -24,7 +24,7 @@ def run(config: DictConfig) -> None:
     """One evaluation into a folder of its own."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     with claimed(folder, resume=False):
-        from inpainting.measuring import evaluate  # torch and Lightning: not for --help
+        from inpainting.tasks.evaluate import evaluate  # torch and Lightning: not for --help
 
         evaluate(config, folder)
 

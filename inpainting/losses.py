@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean squared error of each picture, over all of it or over a region.
+    """Mean squared error of each image, over all of it or over a region.
 
     Args:
         prediction: (B, C, H, W)
@@ -14,18 +14,18 @@ def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = No
         weight: (B, 1, H, W), the region, soft or hard (for instance the mask); None is everywhere
 
     Returns:
-        (B,); 0 for a picture whose region is empty
+        (B,); 0 for an image whose region is empty
     """
     return _mean((prediction.float() - target.float()).square(), weight)
 
 
 def absolute_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean absolute error of each picture; see `squared_error`."""
+    """Mean absolute error of each image; see `squared_error`."""
     return _mean((prediction.float() - target.float()).abs(), weight)
 
 
 def _mean(error: Tensor, weight: Tensor | None) -> Tensor:
-    """Of each picture (B, C, H, W), over a region (B, 1, H, W): (B,)."""
+    """Of each image (B, C, H, W), over a region (B, 1, H, W): (B,)."""
     if weight is None:
         return error.mean(dim=(1, 2, 3))
     total = (error * weight).sum(dim=(1, 2, 3))
@@ -44,10 +44,10 @@ def adversarial(logits: Tensor, real: bool) -> Tensor:
 
 
 def focal_frequency(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Focal frequency loss of each picture (arXiv 2012.12821, eq. 8, alpha = 1, whole image).
+    """Focal frequency loss of each image (arXiv 2012.12821, eq. 8, alpha = 1, whole image).
 
     The squared distance of the two spectra, each frequency weighted by how far it is off: the
-    distance itself over the picture's largest, through which no gradient goes.
+    distance itself over the image's largest, through which no gradient goes.
 
     Args:
         prediction: (B, C, H, W)

@@ -12,17 +12,17 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from inpainting import CONF
-from inpainting.arguments import evaluation_arguments
 from inpainting.errors import exits_with_one_sentence
-from inpainting.runs import claimed
+from inpainting.runs.arguments import evaluation_arguments
+from inpainting.runs.folder import claimed
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="predict")
 @exits_with_one_sentence
 def run(config: DictConfig) -> None:
-    """Fill all pictures."""
+    """Fill all images."""
     with claimed(Path(HydraConfig.get().runtime.output_dir), resume=False):
-        from inpainting.filling import fill  # torch and Lightning: not for --help
+        from inpainting.tasks.fill import fill  # torch and Lightning: not for --help
 
         fill(config)
 

@@ -11,7 +11,7 @@ from inpainting import words
 from inpainting.errors import exits_with_one_sentence
 from inpainting.words import option
 
-WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and pictures/."
+WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and images/."
 
 
 @dataclass

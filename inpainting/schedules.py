@@ -1,7 +1,9 @@
-"""Learning-rate factors as functions of training's progress, from 0 (start) to 1 (end)."""
+"""What follows from the progress of a training: learning-rate factors, and phases."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from inpainting.errors import InputError
 
@@ -47,3 +49,37 @@ class OneCycle:
             return self.start + (1 - self.start) * rise
         fall = min(1.0, (progress - self.warmup) / (1 - self.warmup))
         return (1 + math.cos(math.pi * fall)) / 2
+
+
+class Phases:
+    """Which phase a batch is in; a phase that ends early leaves its batches to the next.
+
+    Args:
+        shares: of the batches, one for each phase; they sum to 1
+
+    Attributes:
+        ended: for each phase the batch, counted from 0, from which it is over; None where its
+            share decides
+    """
+
+    def __init__(self, shares: Sequence[float]):
+        self.shares = list(shares)
+        self.restart()
+
+    def restart(self) -> None:
+        """No phase has ended early."""
+        self.ended: list[int | None] = [None] * len(self.shares)
+
+    def end(self, phase: int, position: int) -> None:
+        """The phase is over from this batch on, unless it ended before."""
+        if self.ended[phase] is None:
+            self.ended[phase] = position
+
+    def at(self, position: int, total: int) -> int:
+        """The phase of one batch of so many; the first where the last phase ended early."""
+        ends = [round(share * total) for share in accumulate(self.shares)]
+        ends[-1] = total  # whatever the shares' last digits sum to
+        for phase, (end, early) in enumerate(zip(ends, self.ended, strict=True)):
+            if position < (end if early is None else min(end, early)):
+                return phase
+        return 0

@@ -4,8 +4,8 @@ python -m inpainting.score outputs/sweeps/glcic_table
 python -m inpainting.score outputs/sweeps/glcic_table scorer=anna port=8005
 python -m inpainting.score outputs/glcic/2026-01-31_12-00-00 outputs/evaluate/telea/…
 
-The pictures are those that a test writes to pictures/test (callbacks.saved.count of each run).
-Each scorer has an order, true pictures and repeated ones mixed in; scores are appended to
+The images are those that a test writes to images/test (callbacks.images.count of each run).
+Each scorer has an order, true images and repeated ones mixed in; scores are appended to
 FOLDER/scores/SCORER.csv as they are given, and the same name goes on where it stopped.
 `python -m inpainting.report` adds them to its table.
 """
@@ -14,9 +14,9 @@ import shlex
 from dataclasses import dataclass
 
 from inpainting import words
-from inpainting.completions import find_completions
 from inpainting.errors import InputError, exits_with_one_sentence
-from inpainting.scoring import Progress, order
+from inpainting.scoring.items import find_completions
+from inpainting.scoring.order import Session, order
 from inpainting.words import option
 
 
@@ -27,7 +27,7 @@ class Options:
     scorer: str | None = option(None, "whose scores these are; the page asks where it is left out")
     host: str = option("127.0.0.1", "this machine's browsers alone; 0.0.0.0: the whole network")
     port: int = option(8004, "0 takes any free one")
-    targets: float = option(0.1, "true pictures mixed in: share of the completions, each once")
+    targets: float = option(0.1, "true images mixed in: share of the completions, each once")
     duplicates: float = option(0.1, "completions shown twice, as a share of them")
 
 
@@ -51,9 +51,9 @@ def main() -> None:
     folders, options = parse()
     completions, left_out = find_completions(folders)
     if options.scorer is not None:
-        Progress(options.scorer, completions)  # refuses a name that cannot be a file's
+        Session(options.scorer, completions)  # refuses a name that cannot be a file's
     try:
-        from inpainting.score_server import is_loopback, listen, make_app
+        from inpainting.scoring.server import is_loopback, listen, make_app
     except ModuleNotFoundError as error:
         raise InputError(
             f"the page needs {error.name}, which is not installed: "

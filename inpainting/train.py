@@ -1,4 +1,4 @@
-"""Train a method, test its best checkpoint, and leave numbers and pictures in the run's folder.
+"""Train a method, test its best checkpoint, and leave numbers and images in the run's folder.
 
 python -m inpainting.train model=glcic data=places data.root=PATH
 python -m inpainting.train resume=outputs/glcic/2026-01-31_12-00-00
@@ -16,10 +16,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from inpainting import CONF
-from inpainting.arguments import resume_arguments
 from inpainting.errors import exits_with_one_sentence
-from inpainting.jobs import run_job
-from inpainting.runs import claimed, failure_noted
+from inpainting.runs.arguments import resume_arguments
+from inpainting.runs.folder import claimed, failure_noted
+from inpainting.sweeps.job import run_job
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="train")
@@ -30,7 +30,7 @@ def run(config: DictConfig) -> float | None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_job(config, folder)
     with claimed(folder, resume=config.resume is not None), failure_noted(folder):
-        from inpainting.training import train  # torch and Lightning: not for --help
+        from inpainting.tasks.train import train  # torch and Lightning: not for --help
 
         return train(config, folder)
 

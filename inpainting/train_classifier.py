@@ -11,19 +11,19 @@ import hydra
 from omegaconf import DictConfig
 
 from inpainting import CONF
-from inpainting.arguments import check_free
 from inpainting.errors import exits_with_one_sentence
+from inpainting.runs.arguments import check_free
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="train_classifier")
 @exits_with_one_sentence
 def run(config: DictConfig) -> None:
     """One classifier, into the cache."""
-    from inpainting import assembly  # torch and Lightning: not for --help
+    from inpainting.tasks.build import build  # torch and Lightning: not for --help
 
-    data = assembly.build(config.data)
+    data = build(config.data)
     data.prepare_data()
-    assembly.build(config.metrics.label_agreement.classifier)(data)
+    build(config.metrics.label_agreement.classifier)(data)
 
 
 @exits_with_one_sentence

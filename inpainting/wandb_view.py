@@ -35,7 +35,7 @@ def parse(arguments: list[str] | None = None) -> tuple[str, str, str]:
 
 
 def view(entity: str, project: str, group: str) -> Any:
-    """The view, not yet saved: the sweep's test, pictures and validation, then all it logged.
+    """The view, not yet saved: the sweep's test, images and validation, then all it logged.
 
     Raises:
         InputError: wandb's library for views is not installed.
@@ -50,9 +50,9 @@ def view(entity: str, project: str, group: str) -> Any:
     sections = {
         "Test": [
             *(panels.BarPlot(title=f"test {name}", metrics=[f"test/{name}"]) for name in measured),
-            panels.WeavePanelSummaryTable(table_name="test/pictures"),
+            panels.WeavePanelSummaryTable(table_name="test/images"),
         ],
-        "Pictures": [panels.MediaBrowser(media_keys=["pictures"], num_columns=2)],
+        "Images": [panels.MediaBrowser(media_keys=["images"], num_columns=2)],
         "Validation": [
             panels.LinePlot(title=f"validation {name}", x="batch", y=[f"val/{name}"])
             for name in (*measured, "loss")
@@ -75,7 +75,7 @@ def view(entity: str, project: str, group: str) -> Any:
 def main() -> None:
     """Save the view and print its address."""
     place = parse()
-    from inpainting.dashboard import has_key  # Lightning: not for --help
+    from inpainting.loggers.dashboard import has_key  # Lightning: not for --help
 
     if not has_key():
         raise InputError("there is no key for Weights & Biases here: type wandb login first")

@@ -13,11 +13,11 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import CONF
-from inpainting.settings import flat
+from inpainting.runs.settings import flat
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
-# Pictures that need no download, and a training short enough for a test.
+# Images that need no download, and a training short enough for a test.
 SHORT = [
     "data=photos",
     "data.image_size=32",
@@ -28,7 +28,7 @@ SHORT = [
     "trainer.max_epochs=2",
     "trainer.log_every_n_steps=2",
     "trainer.num_sanity_val_steps=0",
-    "callbacks.pictures.count=4",
+    "callbacks.grids.count=4",
     "callbacks.progress=null",
 ]
 
@@ -83,7 +83,7 @@ def real_data() -> Callable[[str], Path]:
 
     def path(name: str) -> Path:
         if not (DATA / name).exists():
-            pytest.skip(f"needs the real pictures of shared/data/{name}, which are not here")
+            pytest.skip(f"needs the real images of shared/data/{name}, which are not here")
         return DATA / name
 
     return path
@@ -126,7 +126,7 @@ def command(tmp_path: Path) -> Iterator[Callable[..., None]]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run, for all tests: copy it before changing anything in it."""
     folder = tmp_path_factory.mktemp("trained")
-    # Enough batches for the batch norms, without which the network answers all pictures alike.
+    # Enough batches for the batch norms, without which the network answers all images alike.
     alive = ["model.width=8", "data.batch_size=2", "trainer.max_epochs=1"]
     with typed_in(folder) as run:
         run("train", *NARROW, *alive, "hydra.run.dir=run")

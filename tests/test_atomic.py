@@ -13,7 +13,7 @@ import torch
 from lightning import LightningModule, Trainer
 
 from inpainting.atomic import replacing, write_text
-from inpainting.checkpoints import AtomicCheckpointIO
+from inpainting.trainer.checkpoint_io import AtomicCheckpointIO
 
 
 def test_an_error_while_writing_leaves_the_earlier_file(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_checkpoint_never_passes_through_the_folder_for_temporary_files(
 
 
 def test_the_trainer_saves_that_way(composed, tmp_path: Path, monkeypatch) -> None:
-    from inpainting.assembly import build_trainer
+    from inpainting.tasks.build import build_trainer
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "does not exist"))
     trainer: Trainer = build_trainer(composed("trainer=cpu", "callbacks=none", "logger=none"))

@@ -11,8 +11,8 @@ from conftest import NARROW, small
 from filelock import FileLock
 from PIL import Image
 
-from inpainting import assembly
 from inpainting.errors import InputError
+from inpainting.trainer.checks import check_devices
 
 SHORT = [*NARROW, "trainer.max_epochs=1"]
 FOLDER = [text for text in SHORT if not text.startswith(("data=", "data.patches="))]
@@ -29,7 +29,7 @@ def contents(folder: Path) -> dict[Path, str]:
 
 
 def save(path: Path, width: int, height: int, value: int = 0, hole: int | None = None) -> None:
-    """A picture or mask of one value, with a small rectangle of another."""
+    """An image or mask of one value, with a small rectangle of another."""
     pixels = np.full((height, width), value, np.uint8)
     if hole is not None:
         pixels[5:9, 5:9] = hole
@@ -117,7 +117,7 @@ def test_a_gpu_that_is_not_there(failure) -> None:
 def test_more_gpus_than_there_are(composed, monkeypatch, devices: str) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(InputError, match=r"trainer.devices=.*type trainer.devices=1"):
-        assembly.check_devices(composed("trainer=gpu", f"trainer.devices={devices}").trainer)
+        check_devices(composed("trainer=gpu", f"trainer.devices={devices}").trainer)
 
 
 @pytest.mark.parametrize("typed", ["model.widht=8", "lerning_rate=1", "model=glcik"])
@@ -219,7 +219,7 @@ def test_an_evaluation_that_cannot_be_is_refused(
         (["input=photos"], ["masks is missing", "masks=FILE_OR_FOLDER"]),
         (["input=nowhere", "masks=masks"], ["input=nowhere"]),
         (["input=photos", "masks=nowhere"], ["masks=nowhere"]),
-        (["input=empty", "masks=masks"], ["input=empty", "no picture"]),
+        (["input=empty", "masks=masks"], ["input=empty", "no image"]),
         (["input=photos", "masks=masks"], ["photos/b.png", "no mask", "masks"]),
         (["input=photos/b.png", "masks=small.png"], ["small.png is 20x10", "photos/b.png 40x30"]),
         (["input=photos/b.png", "masks=white.png"], ["white.png", "mask_hole=black"]),
@@ -230,7 +230,7 @@ def test_an_evaluation_that_cannot_be_is_refused(
     ],
     ids=" ".join,
 )
-def test_pictures_that_cannot_be_filled_are_refused(
+def test_images_that_cannot_be_filled_are_refused(
     failure, tmp_path: Path, typed: list[str], named: list[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -240,7 +240,7 @@ def test_pictures_that_cannot_be_filled_are_refused(
         save(tmp_path / name, 40, 30, hole=255)
     save(tmp_path / "small.png", 20, 10, hole=255)
     save(tmp_path / "white.png", 40, 30, 255)
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     save(tmp_path / "broken.png", 40, 30, hole=255)
     truncate(tmp_path / "broken.png")
     message = failure("predict", "model=telea", "trainer=cpu", *typed, "out=filled")

@@ -1,22 +1,22 @@
-"""Chance that repeats, and belongs to a picture."""
+"""Generators that repeats, and belongs to an image."""
 
 import pytest
 import torch
 
-from inpainting.chance import integers, normal_, picture_generators, stream
+from inpainting.rng import image_generators, normal_, random_times, seed_from
 
 CPU = torch.device("cpu")
 
 
 def test_streams_of_different_numbers_are_different() -> None:
-    seeds = {stream(a, b) for a in range(30) for b in range(30)}
+    seeds = {seed_from(a, b) for a in range(30) for b in range(30)}
     assert len(seeds) == 900
-    assert stream(1, 2) == stream(1, 2) and all(0 <= seed < 2**63 for seed in seeds)
+    assert seed_from(1, 2) == seed_from(1, 2) and all(0 <= seed < 2**63 for seed in seeds)
 
 
-def test_a_pictures_noise_does_not_depend_on_its_batch() -> None:
+def test_a_images_noise_does_not_depend_on_its_batch() -> None:
     def noise(index: list[int], completions: int = 1) -> torch.Tensor:
-        chance = picture_generators(torch.tensor(index), CPU, 7, completions=completions)
+        chance = image_generators(torch.tensor(index), CPU, 7, completions=completions)
         return normal_(torch.empty(len(chance), 3, 8, 8), chance)
 
     together, alone = noise([5, 2, 9]), noise([9])
@@ -28,8 +28,8 @@ def test_a_pictures_noise_does_not_depend_on_its_batch() -> None:
 
 
 def test_drawn_numbers_are_what_they_should_be() -> None:
-    chance = picture_generators(torch.arange(4000), CPU)
-    times = integers(10, 4000, CPU, chance)
+    chance = image_generators(torch.arange(4000), CPU)
+    times = random_times(10, 4000, CPU, chance)
     counts = times.bincount(minlength=10)
     assert times.dtype == torch.int64 and len(counts) == 10
     assert (counts - 400).abs().max() < 100  # five standard deviations

@@ -28,9 +28,9 @@ def resolved(config: DictConfig, key: str) -> DictConfig:
 def test_masks(composed, name: str, tmp_path: Path) -> None:
     from PIL import Image
 
-    picture = Image.new("L", (8, 8))
-    picture.paste(255, (2, 2, 5, 5))
-    picture.save(tmp_path / "mask.png")
+    image = Image.new("L", (8, 8))
+    image.paste(255, (2, 2, 5, 5))
+    image.save(tmp_path / "mask.png")
     path = [f"mask.path={tmp_path}"] if name == "files" else []
     config = composed(f"mask={name}", *path)
     assert callable(instantiate(config.mask, _convert_="all"))

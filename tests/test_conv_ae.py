@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inpainting.errors import InputError
-from inpainting.image import erase
+from inpainting.images.algebra import erase
 from inpainting.losses import squared_error
 from inpainting.methods.conv_ae import ConvAE
 from inpainting.nn.conv_ae import ColourAutoencoder, DigitAutoencoder
@@ -45,8 +45,8 @@ def test_the_digit_networks_parameters_are_the_reports() -> None:
 def test_the_colour_networks_parameters_are_the_reports() -> None:
     network = ColourAutoencoder()
     assert count(network) == 1_137_379
-    picture = torch.rand(2, 3, 512, 512)
-    assert network.decoder(network.encoder(picture)).shape == picture.shape  # nothing to resize
+    image = torch.rand(2, 3, 512, 512)
+    assert network.decoder(network.encoder(image)).shape == image.shape  # nothing to resize
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_networks_take_other_sizes_and_channels(network: type, size: int) -> Non
     assert out.shape == (2, 3, size, size) and out.min() >= 0 and out.max() <= 1
 
 
-def test_the_target_is_the_clean_picture_unless_the_reports_code_is_wanted() -> None:
+def test_the_target_is_the_clean_image_unless_the_reports_code_is_wanted() -> None:
     data = batch()
     erased = erase(data["image"], data["mask"])
-    for target, picture in (("clean", data["image"]), ("erased", erased)):
+    for target, image in (("clean", data["image"]), ("erased", erased)):
         one = method(target=target)
-        expected = squared_error(one.network(erased), picture)
+        expected = squared_error(one.network(erased), image)
         assert torch.allclose(one.reconstruction(data, one.network(erased)), expected)
 
 

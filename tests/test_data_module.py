@@ -6,20 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from inpainting.chance import stream
 from inpainting.data.arrays import Split
 from inpainting.data.augment import FlipZoom
 from inpainting.data.base import InpaintingDataModule, draw_masks
 from inpainting.errors import InputError
-from inpainting.masks import Rectangle
+from inpainting.masks.random import Rectangle
+from inpainting.rng import seed_from
 
 
 class Tiny(InpaintingDataModule):
-    """Twenty random pictures in each split."""
+    """Twenty random images in each split."""
 
     def read_split(self, name: str) -> Split:
-        images = np.random.default_rng(len(split)).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
-        return Split(images, [f"{split}/{i}.png" for i in range(20)], None, None)
+        images = np.random.default_rng(len(name)).random_times(
+            0, 256, (20, 32, 32, 3), dtype=np.uint8
+        )
+        return Split(images, [f"{name}/{i}.png" for i in range(20)], None, None)
 
 
 def tiny(epoch: int = 0, rank: int = 0, world: int = 1, **changes) -> Tiny:
@@ -67,19 +69,19 @@ def test_a_batch_is_what_the_contract_says() -> None:
         assert np.allclose(image.permute(0, 2, 3, 1).numpy(), expected, atol=1e-6)
 
 
-def test_evaluation_holes_belong_to_the_picture_whatever_the_batch_or_the_seed() -> None:
+def test_evaluation_holes_belong_to_the_image_whatever_the_batch_or_the_seed() -> None:
     one = torch.cat([batch["mask"] for batch in batches(tiny(), "test")])
     other = tiny(seed=7, eval_batch_size=3, num_workers=1, epoch=5)
     two = torch.cat([batch["mask"] for batch in batches(other, "test")])
     assert torch.equal(one, two)
-    alone = Rectangle()(1, 32, 32, torch.Generator().manual_seed(stream(2, 13)))
+    alone = Rectangle()(1, 32, 32, torch.Generator().manual_seed(seed_from(2, 13)))
     assert torch.equal(one[13], alone[0])
     assert not torch.equal(
         one, torch.cat([b["mask"] for b in batches(tiny(eval_mask_seed=3), "test")])
     )
 
 
-def test_fixed_training_holes_stay_with_their_picture_and_dynamic_ones_do_not() -> None:
+def test_fixed_training_holes_stay_with_their_image_and_dynamic_ones_do_not() -> None:
     def holes(**settings) -> list[dict[int, torch.Tensor]]:
         epochs = []
         for epoch in (0, 1):
@@ -110,7 +112,7 @@ def test_a_training_batch_can_be_looked_at_without_a_trainer() -> None:
     assert batch["mask"].mean() > 0
 
 
-def test_the_mask_hash_names_holes_and_pictures() -> None:
+def test_the_mask_hash_names_holes_and_images() -> None:
     same = tiny(seed=9, eval_batch_size=2)
     assert tiny().mask_hash() == same.mask_hash()
     assert tiny().mask_hash() != tiny(eval_mask_seed=3).mask_hash()
@@ -141,7 +143,7 @@ def test_training_chance_follows_seed_epoch_and_rank_and_repeats() -> None:
     assert ranks[0][1] != ranks[1][1]
 
 
-def test_every_training_picture_comes_once_an_epoch_with_a_hole_of_its_own() -> None:
+def test_every_training_image_comes_once_an_epoch_with_a_hole_of_its_own() -> None:
     drawn = batches(tiny(), "train")
     assert sorted(torch.cat([b["index"] for b in drawn]).tolist()) == list(range(20))
     masks = torch.cat([b["mask"] for b in drawn]).flatten(1)
@@ -160,7 +162,7 @@ def test_flip_zoom_mirrors_half_and_keeps_the_range() -> None:
     assert widths.min() > 0.45 and widths.max() < 1.001 and widths.std() > 0.05
 
 
-def test_fewer_pictures_than_a_batch_and_an_all_hole_mask_are_refused() -> None:
+def test_fewer_images_than_a_batch_and_an_all_hole_mask_are_refused() -> None:
     with pytest.raises(InputError, match="data.batch_size=20 or less"):
         tiny(batch_size=21)
     with pytest.raises(InputError, match="data.batch_size=10 or less"):

@@ -1,4 +1,4 @@
-"""The data sets of picture files: decoding, caching, splitting, and what goes wrong."""
+"""The data sets of image files: decoding, caching, splitting, and what goes wrong."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from inpainting.data.folder import FolderDataModule
 from inpainting.data.photos import PHOTOGRAPHS, PhotosDataModule
 from inpainting.data.places import PlacesDataModule
 from inpainting.errors import InputError
-from inpainting.files import read_uint8
+from inpainting.images.files import read_uint8
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared" / "data"
@@ -38,12 +38,12 @@ BASE = {
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    """Twenty pictures of two classes, each of a colour of its own."""
+    """Twenty images of two classes, each of a colour of its own."""
     for index in range(20):
-        path = tmp_path / "pictures" / ("cats", "dogs")[index % 2] / "deep" / f"{index}.png"
+        path = tmp_path / "images" / ("cats", "dogs")[index % 2] / "deep" / f"{index}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (30, 20), (10 * index, 5, 7)).save(path)
-    return tmp_path / "pictures"
+    return tmp_path / "images"
 
 
 def folder(root: Path | None, **changes) -> FolderDataModule:
@@ -51,7 +51,7 @@ def folder(root: Path | None, **changes) -> FolderDataModule:
     return FolderDataModule(**{**BASE, "root": root, "cache": cache, **changes})
 
 
-def all_pictures(data) -> dict[str, arrays.Pictures]:
+def all_splits(data) -> dict[str, arrays.Split]:
     return {split: data.read_split(split) for split in arrays.SPLITS}
 
 
@@ -74,8 +74,8 @@ def test_a_split_that_cannot_be_is_refused():
         arrays.split_indices(100, (0.9, 0.2, 0.1))
 
 
-def test_a_folder_becomes_pictures_with_their_names_and_classes(root):
-    parts = all_pictures(folder(root))
+def test_a_folder_becomes_images_with_their_names_and_classes(root):
+    parts = all_splits(folder(root))
     assert [len(part.files) for part in parts.values()] == [17, 2, 1]
     for part in parts.values():
         assert part.images.shape[1:] == (16, 16, 3) and isinstance(part.images, np.memmap)
@@ -144,7 +144,7 @@ def test_another_file_or_setting_decodes_anew(root):
     os.utime(path, ns=(before + 10**9, before + 10**9))
     changed = folder(root)
     assert changed.folder != first
-    colours = [part.images[:, 0, 0, 1] for part in all_pictures(changed).values()]
+    colours = [part.images[:, 0, 0, 1] for part in all_splits(changed).values()]
     assert sorted(np.concatenate(colours))[-1] == 99
     others = [
         {"image_size": 8},
@@ -160,7 +160,7 @@ def test_another_file_or_setting_decodes_anew(root):
 def test_a_broken_file_stops_the_run_or_is_left_out(root, kind, caplog):
     path = root / "cats" / kind
     if kind == "text.png":
-        path.write_text("no picture")
+        path.write_text("no image")
     else:
         noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
         Image.fromarray(noise).save(path)
@@ -171,14 +171,14 @@ def test_a_broken_file_stops_the_run_or_is_left_out(root, kind, caplog):
     assert left == []  # nothing that looks complete
 
     with caplog.at_level(logging.WARNING):
-        parts = all_pictures(folder(root, on_error="skip"))
+        parts = all_splits(folder(root, on_error="skip"))
     files = [file for part in parts.values() for file in part.files]
     assert len(files) == 20 and f"cats/{kind}" not in files
     assert [record.getMessage()[:7] for record in caplog.records] == ["1 of 21"]
 
 
 @pytest.mark.parametrize("given", [None, "nowhere", "empty"])
-def test_no_pictures_is_one_sentence_that_says_what_to_type(tmp_path, given):
+def test_no_images_is_one_sentence_that_says_what_to_type(tmp_path, given):
     (tmp_path / "empty").mkdir()
     root = tmp_path / given if given else None
     with pytest.raises(InputError, match=r"data\.root=PATH"):
@@ -208,7 +208,7 @@ def test_damaged_prepared_files_are_named(root):
     prepared = folder(root).folder
     lines = (prepared / "val.csv").read_text()
     (prepared / "val.csv").write_text(lines + "x,cats\n")
-    with pytest.raises(InputError, match="val.csv has 3 lines for 2 pictures"):
+    with pytest.raises(InputError, match="val.csv has 3 lines for 2 images"):
         arrays.read(prepared, "val")
     (prepared / "val.csv").write_text(lines.replace(",dogs", ",cows").replace(",cats", ",cows"))
     with pytest.raises(InputError, match="cows"):
@@ -239,15 +239,15 @@ def test_the_manifest_has_the_checksums_of_the_arrays(root):
 
     prepared = folder(root).folder
     manifest = json.loads((prepared / "manifest.json").read_text())
-    for split, facts in manifest["splits"].items():
+    for split, details in manifest["splits"].items():
         content = (prepared / f"{split}.npy").read_bytes()
-        assert facts["sha256"] == hashlib.sha256(content).hexdigest()
-        assert np.load(prepared / f"{split}.npy").shape == tuple(facts["shape"])
+        assert details["sha256"] == hashlib.sha256(content).hexdigest()
+        assert np.load(prepared / f"{split}.npy").shape == tuple(details["shape"])
 
 
 @pytest.fixture
 def places_root(tmp_path) -> Path:
-    """A small Places365 of three categories, four training and two validation pictures each."""
+    """A small Places365 of three categories, four training and two validation images each."""
     root = tmp_path / "places"
     names = ["/d/desert/sand", "/k/kitchen", "/m/mountain"]
     lines = [f"{name} {number}" for number, name in enumerate(names)]
@@ -275,12 +275,12 @@ def places(places_root: Path, **changes) -> PlacesDataModule:
 
 def test_places_takes_the_named_categories_from_the_named_sources(places_root):
     data = places(places_root, categories=["mountain", "desert/sand"], sources=["train", "val"])
-    parts = all_pictures(data)
+    parts = all_splits(data)
     files = [file for part in parts.values() for file in part.files]
     assert len(files) == 12 and sum(file.startswith("val_256/") for file in files) == 4
     for part in parts.values():  # desert/sand is drawn with shade 0, mountain with 200
         np.testing.assert_array_equal(part.images[:, 3, 3, 0], np.array([0, 200])[part.labels])
-    assert len([f for part in all_pictures(places(places_root)).values() for f in part.files]) == 4
+    assert len([f for part in all_splits(places(places_root)).values() for f in part.files]) == 4
 
 
 def test_places_names_the_nearest_categories_to_an_unknown_one(places_root):
@@ -292,12 +292,12 @@ def test_a_part_of_places_will_do_but_not_nothing(places_root, caplog):
     (places_root / "data_256_standard/m/mountain/0.png").unlink()
     data = places(places_root)
     with caplog.at_level(logging.WARNING):
-        parts = all_pictures(data)
+        parts = all_splits(data)
     assert sum(len(part.files) for part in parts.values()) == 3
     assert [record.getMessage()[:6] for record in caplog.records] == ["1 of 4"]
     for path in places_root.glob("data_256_standard/m/mountain/*"):
         path.unlink()
-    with pytest.raises(InputError, match="none of the 4 pictures"):
+    with pytest.raises(InputError, match="none of the 4 images"):
         places(places_root).prepare_data()
 
 
@@ -323,7 +323,7 @@ def test_the_real_layout_of_places_is_read(tmp_path):
         categories=categories,
         sources=["train", "val"],
     )
-    parts = all_pictures(data)
+    parts = all_splits(data)
     assert sum(len(part.files) for part in parts.values()) == 843
     for part in parts.values():
         truth = read_uint8(SHARED / "places" / part.files[3], 3, 16)
@@ -333,7 +333,7 @@ def test_the_real_layout_of_places_is_read(tmp_path):
 @pytest.mark.skipif(not (SHARED / "outdoor64").exists(), reason="needs ../shared/data/outdoor64")
 def test_a_real_folder_is_read(tmp_path):
     data = FolderDataModule(**{**BASE, "image_size": 64}, root=SHARED / "outdoor64", cache=tmp_path)
-    parts = all_pictures(data)
+    parts = all_splits(data)
     assert [len(part.files) for part in parts.values()] == [1939, 228, 114]
     part = parts["val"]
     names = sorted({file.split("/")[0] for file in part.files})
@@ -349,10 +349,7 @@ def photos(**changes) -> PhotosDataModule:
 @pytest.mark.parametrize("size", [16, 64, 128])
 def test_no_pixel_of_a_photograph_is_in_two_splits(size):
     data = photos(image_size=size, patches=(600, 100, 100))
-    owner = {
-        name: np.full((picture.height, picture.width), -1)
-        for name, picture in data.photographs.items()
-    }
+    owner = {name: np.full((one.height, one.width), -1) for name, one in data.photographs.items()}
     sides = set()
     for number, split in enumerate(arrays.SPLITS):
         for file in data.read_split(split).files:

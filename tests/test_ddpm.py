@@ -14,9 +14,9 @@ from lightning import Callback, Trainer
 from PIL import Image
 from torch.nn.functional import avg_pool2d
 
-from inpainting import assembly
 from inpainting.errors import InputError
 from inpainting.methods.ddpm import DDPM
+from inpainting.tasks.build import build, build_method, build_trainer
 
 
 def built(composed, *typed: str) -> DDPM:
@@ -61,7 +61,7 @@ def test_the_defaults_are_the_reports_network_on_the_digits_of_scikit_learn(comp
 )
 def test_a_filling_costs_what_it_says(composed, typed: list[str], calls: int, steps: int) -> None:
     method = built(composed, *typed)
-    assert (method.facts()["network_calls"], method.sampler.steps) == (calls, steps)
+    assert (method.details()["network_calls"], method.sampler.steps) == (calls, steps)
 
 
 def test_the_network_is_called_as_often_as_the_facts_say(composed) -> None:
@@ -136,9 +136,9 @@ def test_training_moves_the_average_as_often_as_the_network(
     typed = ["logger=none", "trainer.limit_train_batches=4", "trainer.limit_val_batches=1"]
     typed += [f"+trainer.accumulate_grad_batches={accumulated}", "trainer.max_epochs=1"]
     config = composed(*small("ddpm"), *typed, f"paths.run={tmp_path}")
-    method, trainer = assembly.build_method(config.model, config), assembly.build_trainer(config)
+    method, trainer = build_method(config.model, config), build_trainer(config)
     trainer.callbacks.append(hand := FollowedByHand())
-    trainer.fit(method, assembly.build(config.data))
+    trainer.fit(method, build(config.data))
     assert hand.moved == moves
     averaged, network = method.average.network.parameters(), method.network.parameters()
     for found, expected, present in zip(averaged, hand.expected, network, strict=True):
@@ -162,7 +162,7 @@ def test_validation_measures_the_average_and_not_the_present_weights(composed) -
 
 @pytest.mark.parametrize("objective", ["eps", "v", "x_0"])
 def test_the_objective_of_a_network_that_says_nothing(composed, objective: str) -> None:
-    """A zero output leaves the target's own mean square: 1 for noise, E[x^2] for a picture."""
+    """A zero output leaves the target's own mean square: 1 for noise, E[x^2] for an image."""
     method = built(composed, f"model.objective={objective}")
     torch.manual_seed(1)
     image = torch.rand(512, 1, 16, 16)  # 2x - 1 is uniform on [-1, 1]: E[x^2] = 1/3
@@ -173,7 +173,7 @@ def test_the_objective_of_a_network_that_says_nothing(composed, objective: str) 
     assert float(error.mean()) == pytest.approx(expected[objective], rel=0.05)
 
 
-def test_each_picture_is_noised_once_and_by_its_own_time(composed) -> None:
+def test_each_image_is_noised_once_and_by_its_own_time(composed) -> None:
     method = built(composed)
     seen = {}
 
@@ -236,7 +236,7 @@ def test_guidance_goes_through_the_whole_method(composed) -> None:
             again = method.complete(scrambled, mask, generator=generators)
         assert torch.equal(fills[guidance][:, 0, :, :, 4:], again[:, 0, :, :, 4:])
         assert torch.equal(fills[guidance][:, 0, :, :, :4], image[..., :4])
-        assert method.facts()["guidance"] == guidance
+        assert method.details()["guidance"] == guidance
     assert not torch.equal(fills[0], fills[1])
     with pytest.raises(Exception, match="model.guidance=1"):
         built(composed, "model.guidance=1", "model/sampler=repaint")
@@ -298,7 +298,7 @@ def test_several_completions_side_by_side_with_their_spread(
     rows = {}
     for k in (1, 3):
         command("evaluate", "run=run", f"model.num_completions={k}", f"hydra.run.dir=by_{k}")
-        with Image.open(tmp_path / f"by_{k}/pictures/test.png") as grid:
+        with Image.open(tmp_path / f"by_{k}/images/test.png") as grid:
             rows[k] = grid.height
     assert rows[3] > rows[1]
     # Weights that load and mean something else: another objective, schedule or network.

@@ -67,7 +67,7 @@ def test_two_processes_train_alike_and_measure_as_one_does(tmp_path: Path, model
     for loss in LOSSES.get(model, ("loss",)):
         assert f"train/{loss}" in header
 
-    # 11 test pictures on two processes: one of them gets a repeat, which must not count
+    # 11 test images on two processes: one of them gets a repeat, which must not count
     changed = ["run=two", "data.patches=[64,12,11]", "data.eval_batch_size=3"]
     run(tmp_path, "evaluate", *changed, "trainer=cpu", "hydra.run.dir=by_one")
     run(tmp_path, "evaluate", *changed, "trainer=ddp_cpu", "hydra.run.dir=by_two")
@@ -86,7 +86,7 @@ def test_bf16_trains_and_its_checkpoint_is_float32(command, tmp_path: Path, mode
 
 
 def test_compiling_keeps_the_names_of_the_parameters(composed) -> None:
-    from inpainting.assembly import build_method
+    from inpainting.tasks.build import build_method
 
     names = [
         list(build_method(config.model, config).state_dict())
@@ -104,7 +104,7 @@ def test_what_was_trained_compiled_loads_uncompiled(command, tmp_path: Path) -> 
 
 
 def test_memory_format_is_a_switch(command, composed) -> None:
-    from inpainting.assembly import build_method
+    from inpainting.tasks.build import build_method
 
     for switch in (True, False):
         config = composed(*NARROW, f"channels_last={switch}")

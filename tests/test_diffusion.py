@@ -23,7 +23,7 @@ def betas(request: pytest.FixtureRequest) -> torch.Tensor:
 
 @pytest.fixture
 def drawn() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A clean picture, its noise, and one time for each picture."""
+    """A clean image, its noise, and one time for each image."""
     generator = torch.Generator().manual_seed(0)
     x_0 = torch.rand(SHAPE, generator=generator) * 2 - 1
     return x_0, torch.randn(SHAPE, generator=generator), torch.tensor([0, 1, T // 2, T - 1])
@@ -47,12 +47,12 @@ def test_the_last_step_is_almost_pure_noise_for_any_number_of_steps(timesteps: i
         assert betas.min() > 0 and betas.max() <= 0.999
 
 
-def test_the_authors_unscaled_schedule_leaves_a_picture_in_the_noise() -> None:
+def test_the_authors_unscaled_schedule_leaves_a_image_in_the_noise() -> None:
     unscaled = linear_betas(80, 1e-4 * 80 / 1000, 0.02 * 80 / 1000)
     assert Diffusion(unscaled).alphas_cumprod[-1] == pytest.approx(0.445, abs=1e-3)
 
 
-def test_noised_pictures_have_the_mean_and_the_variance_of_q(betas: torch.Tensor) -> None:
+def test_noised_images_have_the_mean_and_the_variance_of_q(betas: torch.Tensor) -> None:
     diffusion, step = Diffusion(betas), T // 3
     generator = torch.Generator().manual_seed(1)
     x_0 = torch.full((20_000, 1, 2, 2), 0.7)
@@ -73,7 +73,7 @@ def test_noising_in_single_steps_equals_noising_at_once(betas: torch.Tensor) -> 
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_a_right_output_gives_back_the_picture_and_its_noise(betas, drawn, objective: str) -> None:
+def test_a_right_output_gives_back_the_image_and_its_noise(betas, drawn, objective: str) -> None:
     x_0, eps, t = drawn
     diffusion = Diffusion(betas, objective)
     x_t = diffusion.q_sample(x_0, t, eps)

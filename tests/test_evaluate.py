@@ -75,11 +75,11 @@ def test_a_run_beside_the_classical_fills_on_other_holes(
     assert {metrics(one)["mask_hash"] for one in folders} == {metrics(folder)["mask_hash"]}
     assert metrics(folder)["mask_hash"] != metrics(trained)["mask_hash"]
 
-    for one in folders:  # a line a picture, with the mean that metrics.json states
+    for one in folders:  # a line an image, with the mean that metrics.json states
         assert column(one, "file") == column(trained, "file")
         assert values(one, "psnr_hole").mean() == pytest.approx(metrics(one)["psnr_hole"])
-        with Image.open(one / "pictures" / "test.png") as picture:
-            assert min(picture.size) > 100
+        with Image.open(one / "images" / "test.png") as image:
+            assert min(image.size) > 100
 
     lines = (folder / "table.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line[:1] == "|"]
@@ -92,25 +92,25 @@ def test_a_run_beside_the_classical_fills_on_other_holes(
         # Student's t for nine degrees of freedom, from a table
         half = 2.262 * difference.std(ddof=1) / len(difference) ** 0.5
         assert [low, high] == pytest.approx([gain - half, gain + half], abs=0.011)
-    with Image.open(folder / "pictures" / "comparison.png") as picture:
-        assert min(picture.size) > 100
+    with Image.open(folder / "images" / "comparison.png") as image:
+        assert min(image.size) > 100
 
 
-def test_a_run_on_a_folder_of_other_pictures(command, tmp_path: Path, trained: Path) -> None:
+def test_a_run_on_a_folder_of_other_images(command, tmp_path: Path, trained: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "own").mkdir()
     for i in range(9):
         pixels = rng.integers(0, 256, (50, 40, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "own" / f"picture{i}.png")
+        Image.fromarray(pixels).save(tmp_path / "own" / f"image{i}.png")
     # data.patches, which the run was trained with, is unknown to a folder.
     command(
         "evaluate", f"run={trained}", "data=folder", "data.root=own",
         "data.shares=[0.34,0.33,0.33]", "hydra.run.dir=own_test",
     )  # fmt: skip
-    facts = metrics(tmp_path / "own_test")
-    assert facts["n"] == 3
-    assert facts["image_size"] == 32  # the run's, which all data sets know
-    assert set(column(tmp_path / "own_test", "file")) < {f"picture{i}.png" for i in range(9)}
+    details = metrics(tmp_path / "own_test")
+    assert details["n"] == 3
+    assert details["image_size"] == 32  # the run's, which all data sets know
+    assert set(column(tmp_path / "own_test", "file")) < {f"image{i}.png" for i in range(9)}
 
 
 def test_what_is_typed_wins_over_the_run(command, tmp_path: Path, other: Path) -> None:
@@ -124,7 +124,7 @@ def test_what_is_typed_wins_over_the_run(command, tmp_path: Path, other: Path) -
     assert metrics(tmp_path / "strokes")["mask"].startswith("Strokes")
 
 
-def test_a_run_on_pictures_of_a_size_its_network_does_not_take(
+def test_a_run_on_images_of_a_size_its_network_does_not_take(
     command, tmp_path: Path, trained: Path
 ) -> None:
     command("evaluate", f"run={trained}", "data.image_size=30", "hydra.run.dir=odd")
@@ -188,15 +188,15 @@ def test_a_method_without_training_needs_no_run_and_leaves_a_runs_folder(
     assert numbers(tmp_path / "trained") == numbers(tmp_path / "measured")
 
     folder = tmp_path / "trained"
-    facts = metrics(folder)
-    assert (facts["method"], facts["n"], facts["seed"]) == ("telea", 6, 3)
-    assert re.fullmatch("[0-9a-f]{16}", facts["mask_hash"])
-    assert facts["versions"]["torch"] and "commit" in facts
-    assert facts["wall_seconds"] > 0 and facts["test_images_per_second"] > 0
+    details = metrics(folder)
+    assert (details["method"], details["n"], details["seed"]) == ("telea", 6, 3)
+    assert re.fullmatch("[0-9a-f]{16}", details["mask_hash"])
+    assert details["versions"]["torch"] and "commit" in details
+    assert details["wall_seconds"] > 0 and details["test_images_per_second"] > 0
     assert len(column(folder, "file")) == 6
     config = OmegaConf.load(folder / "config.yaml")
     assert (config.data.image_size, config.data.mask.min_side) == (32, 0.3125)
-    for name in ("pictures/test.png", "train.log", ".hydra/overrides.yaml", "table.md"):
+    for name in ("images/test.png", "train.log", ".hydra/overrides.yaml", "table.md"):
         assert (folder / name).is_file(), name
     assert not (folder / "checkpoints").exists()
 

@@ -1,4 +1,4 @@
-"""Pixels of every kind of picture file, against arrays written by other means."""
+"""Pixels of every kind of image file, against arrays written by other means."""
 
 import struct
 import zlib
@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 from inpainting.errors import InputError
-from inpainting.files import Photo, list_pictures, read_mask, read_photo, read_uint8
+from inpainting.images.files import Photo, list_images, read_mask, read_photo, read_uint8
 
 HEIGHT, WIDTH = 9, 14
-# EXIF 2.3, tag 274: where the stored row 0 and the stored column 0 are in the picture as seen.
+# EXIF 2.3, tag 274: where the stored row 0 and the stored column 0 are in the image as seen.
 SEEN = {
     1: ("top", "left"),
     2: ("top", "right"),
@@ -98,17 +98,17 @@ def test_sixteen_bit_grey_tiff_keeps_its_bits(tmp_path):
 def test_a_palette_becomes_its_colours_and_its_transparency_alpha(tmp_path):
     palette = np.array([[250, 0, 10], [3, 200, 40], [7, 8, 90]], np.uint8)
     indices = np.random.default_rng(0).integers(0, 3, (HEIGHT, WIDTH), np.uint8)
-    picture = Image.fromarray(indices)
-    picture.putpalette(palette.tobytes())
-    picture.save(tmp_path / "plain.png")
-    picture.save(tmp_path / "clear.png", transparency=1)
+    image = Image.fromarray(indices)
+    image.putpalette(palette.tobytes())
+    image.save(tmp_path / "plain.png")
+    image.save(tmp_path / "clear.png", transparency=1)
     np.testing.assert_array_equal(read_photo(tmp_path / "plain.png").pixels, palette[indices])
     clear = read_photo(tmp_path / "clear.png").pixels
     np.testing.assert_array_equal(clear[..., :3], palette[indices])
     np.testing.assert_array_equal(clear[..., 3], np.where(indices == 1, 0, 255))
 
 
-def test_one_bit_cmyk_and_animations_become_plain_pictures(tmp_path):
+def test_one_bit_cmyk_and_animations_become_plain_images(tmp_path):
     bits = np.random.default_rng(0).random((HEIGHT, WIDTH)) < 0.5
     Image.fromarray(bits).save(tmp_path / "bits.png")
     np.testing.assert_array_equal(read_photo(tmp_path / "bits.png").pixels[..., 0], bits * 255)
@@ -125,7 +125,7 @@ def test_one_bit_cmyk_and_animations_become_plain_pictures(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", SEEN)
-def test_a_rotated_picture_stands_upright(tmp_path, orientation):
+def test_a_rotated_image_stands_upright(tmp_path, orientation):
     exif = Image.Exif()
     exif[274] = orientation
     grey = noise(1)[..., 0]
@@ -217,7 +217,7 @@ def test_a_lossy_name_is_refused():
         Photo(noise(3)).save("out.jpg")
 
 
-def test_a_data_set_picture_is_the_shrunk_centre_square(tmp_path):
+def test_a_data_set_image_is_the_shrunk_centre_square(tmp_path):
     pixels = cv2.GaussianBlur(noise(3, np.uint8, 60, 100), (0, 0), 3)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     square = torch.from_numpy(pixels[:, 20:80]).permute(2, 0, 1)[None].float()
@@ -226,7 +226,7 @@ def test_a_data_set_picture_is_the_shrunk_centre_square(tmp_path):
     np.testing.assert_allclose(read_uint8(tmp_path / "a.png", 3, 16), truth, atol=2)
 
 
-def test_a_jpeg_decoded_at_a_reduced_scale_is_the_same_picture(tmp_path):
+def test_a_jpeg_decoded_at_a_reduced_scale_is_the_same_image(tmp_path):
     import skimage.data
 
     # Odd sides: half of them is no whole number, which must not move the centre.
@@ -240,7 +240,7 @@ def test_a_jpeg_decoded_at_a_reduced_scale_is_the_same_picture(tmp_path):
     assert np.abs(read_uint8(tmp_path / "a.jpg", 1, 64)[..., 0] - grey).mean() < 1
 
 
-def test_data_set_pictures_from_deep_clear_and_tiny_files(tmp_path):
+def test_data_set_images_from_deep_clear_and_tiny_files(tmp_path):
     deep = np.full((8, 8, 3), (257 * 99 + 128, 257 * 99 + 129, 65535), np.uint16)
     write_png(tmp_path / "deep.png", deep)  # 99.498 rounds down, 99.502 up
     assert read_uint8(tmp_path / "deep.png", 3, 4)[0, 0].tolist() == [99, 100, 255]
@@ -265,7 +265,7 @@ def test_a_broken_file_is_named(tmp_path, kind):
         write_png(path, noise(3, np.uint16, 64, 64))
         path.write_bytes(path.read_bytes()[:8000])
     elif kind == "text.png":
-        path.write_text("no picture")
+        path.write_text("no image")
     elif kind == "F.tif":
         Image.fromarray(np.ones((4, 4), np.float32)).save(path)
     for read in (read_photo, read_mask, lambda path: read_uint8(path, 3, 8)):
@@ -285,8 +285,8 @@ def test_a_mask_is_one_in_the_hole_whatever_its_file(tmp_path):
         "opaque.png": Image.fromarray(np.stack([grey] * 3 + [np.full_like(grey, 255)], -1)),
         "palette.gif": Image.fromarray(grey).convert("P"),
     }
-    for name, picture in files.items():
-        picture.save(tmp_path / name)
+    for name, image in files.items():
+        image.save(tmp_path / name)
         mask = read_mask(tmp_path / name)
         assert mask.shape == (1, 1, HEIGHT, WIDTH) and mask.dtype == torch.float32
         np.testing.assert_array_equal(mask[0, 0], hole, err_msg=name)
@@ -308,14 +308,14 @@ def test_a_mask_keeps_soft_edges_and_finds_a_drawing_in_alpha(tmp_path):
         read_mask(tmp_path / "soft.png", hole="grey")
 
 
-def test_the_pictures_of_a_folder_are_found_at_any_depth(tmp_path):
+def test_the_images_of_a_folder_are_found_at_any_depth(tmp_path):
     for name in ("b.JPG", "a/x.png", "a/deep/y.TiFF", "c.txt", ".hidden.png", ".cache/z.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path)]
+    found = [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)]
     assert found == ["a/deep/y.TiFF", "a/x.png", "b.JPG"]
     with pytest.raises(InputError, match="nowhere"):
-        list_pictures(tmp_path / "nowhere")
+        list_images(tmp_path / "nowhere")
 
 
 def test_a_jpeg_mask_has_two_values(tmp_path):

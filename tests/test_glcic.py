@@ -14,7 +14,7 @@ SIZE = 32
 
 
 class Squares(Dataset):
-    """Eight random pictures with a hole in the middle."""
+    """Eight random images with a hole in the middle."""
 
     def __init__(self, count: int = 8):
         generator = torch.Generator().manual_seed(0)
@@ -190,8 +190,8 @@ def test_the_generator_gets_an_adversarial_gradient(discriminator_input: str) ->
 
 def test_a_discriminator_that_trains_tells_real_from_fake() -> None:
     method = fit(glcic(phases=(0.0, 1.0, 0.0)), epochs=30, batch_size=8)
-    pictures = Squares()
-    batch = {"image": pictures.images, "mask": pictures.mask.expand(8, -1, -1, -1)}
+    squares = Squares()
+    batch = {"image": squares.images, "mask": squares.mask.expand(8, -1, -1, -1)}
     fake = method.fake(method(batch["image"], batch["mask"]), batch)
     real_logits, fake_logits = method.judge(batch["image"], fake, batch["mask"])
     assert (real_logits > 0).all() and (fake_logits < 0).all()
@@ -208,7 +208,7 @@ def test_mse_over_the_hole_or_the_image() -> None:
     assert torch.allclose(hole, torch.tensor([0.25]))
 
 
-def test_without_the_mask_channel_the_network_takes_the_picture_alone() -> None:
+def test_without_the_mask_channel_the_network_takes_the_image_alone() -> None:
     assert next(glcic(mask_channel=False).generator.parameters()).shape[1] == 3
     assert next(glcic().generator.parameters()).shape[1] == 4
 

@@ -27,7 +27,7 @@ def test_parameter_counts_of_the_later_structure() -> None:
 
 
 @pytest.mark.parametrize("dilations", [(2,), (2, 4), (2, 4, 8), (2, 4, 8, 16)])
-def test_generator_takes_any_multiple_of_four_and_returns_pictures(dilations: tuple) -> None:
+def test_generator_takes_any_multiple_of_four_and_returns_images(dilations: tuple) -> None:
     network = CompletionNetwork(4, width=4, dilations=dilations)
     for size in ((32, 32), (64, 48), (28, 28)):
         out = network(torch.rand(2, 4, *size))
@@ -52,17 +52,17 @@ def test_an_unknown_head_is_refused() -> None:
 
 @pytest.mark.parametrize("head", ["flatten", "later", "later_pool"])
 @pytest.mark.parametrize("size", [16, 28, 32])
-def test_bf16_gradients_are_whole_on_small_pictures(head: str, size: int) -> None:
+def test_bf16_gradients_are_whole_on_small_splits(head: str, size: int) -> None:
     """Torch leaves gradients of kernels on 1x1 maps uninitialised in bf16 on some CPUs."""
     torch.manual_seed(0)
     local = max(4, round(size * 28 / 64))
     network = ContextDiscriminator(3, size, local, width=4, head=head)
-    pictures = torch.rand(8, 3, size, size), torch.rand(8, 3, local, local)
+    images = torch.rand(8, 3, size, size), torch.rand(8, 3, local, local)
     gradients = []
     for _ in range(3):
         network.zero_grad()
         with torch.autocast("cpu", torch.bfloat16):
-            network(*pictures).float().square().mean().backward()
+            network(*images).float().square().mean().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in network.parameters()]))
     assert all(gradient.isfinite().all() for gradient in gradients)
     assert torch.equal(gradients[0], gradients[1]) and torch.equal(gradients[0], gradients[2])

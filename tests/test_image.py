@@ -2,17 +2,9 @@
 
 import torch
 
-from inpainting.image import (
-    composite,
-    crop,
-    erase,
-    hole_windows,
-    known_mean,
-    local_boxes,
-    local_size,
-    pad_to_multiple,
-    unpad,
-)
+from inpainting.images.algebra import composite, erase, known_mean
+from inpainting.images.crops import crop, local_corners, local_size
+from inpainting.images.windows import hole_windows, pad_to_multiple, unpad
 
 
 def rectangle(height: int, width: int, top: int, left: int, h: int, w: int) -> torch.Tensor:
@@ -32,7 +24,7 @@ def test_erase_replaces_soft_and_hard_holes_and_leaves_no_trace_of_what_was_ther
     assert torch.equal(erased[0, :, 2:], image[0, :, 2:])
 
 
-def test_erase_with_mean_uses_each_pictures_known_pixels_alone() -> None:
+def test_erase_with_mean_uses_each_images_known_pixels_alone() -> None:
     image = torch.zeros(1, 1, 2, 2)
     image[0, 0] = torch.tensor([[1.0, 0.4], [0.2, 0.6]])
     mask = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
@@ -52,7 +44,7 @@ def test_composite_blends_in_proportion_and_keeps_known_pixels_exactly() -> None
 def test_local_crop_is_28_of_64_pixels_centred_on_the_hole_and_inside_the_image() -> None:
     assert local_size(64, 64, 28 / 64) == (28, 28)
     masks = torch.cat([rectangle(64, 64, 20, 30, 20, 26), rectangle(64, 64, 0, 44, 20, 20)])
-    corners = local_boxes(masks, (28, 28))
+    corners = local_corners(masks, (28, 28))
     assert corners.tolist() == [[16, 29], [0, 36]]
     image = torch.arange(64 * 64.0).view(1, 1, 64, 64).repeat(2, 1, 1, 1)
     crops = crop(image, corners, (28, 28))
@@ -63,14 +55,14 @@ def test_local_crop_is_28_of_64_pixels_centred_on_the_hole_and_inside_the_image(
 def test_local_crop_of_a_scattered_hole_is_around_a_hole_pixel() -> None:
     mask = torch.zeros(1, 1, 64, 64)
     mask[0, 0, 3, 60] = mask[0, 0, 60, 5] = mask[0, 0, 33, 30] = 1
-    assert local_boxes(mask, (28, 28)).tolist() == [[19, 16]]  # the pixel nearest to the middle
+    assert local_corners(mask, (28, 28)).tolist() == [[19, 16]]  # the pixel nearest to the middle
     generator = torch.Generator().manual_seed(0)
-    drawn = {tuple(local_boxes(mask, (28, 28), generator)[0].tolist()) for _ in range(50)}
+    drawn = {tuple(local_corners(mask, (28, 28), generator)[0].tolist()) for _ in range(50)}
     assert drawn == {(0, 36), (36, 0), (19, 16)}
 
 
 def test_local_crop_without_a_hole_is_in_the_middle() -> None:
-    assert local_boxes(torch.zeros(1, 1, 64, 48), (28, 20)).tolist() == [[18, 14]]
+    assert local_corners(torch.zeros(1, 1, 64, 48), (28, 20)).tolist() == [[18, 14]]
 
 
 def test_padding_reflects_or_replicates_and_is_cut_back() -> None:
@@ -96,4 +88,4 @@ def test_windows_cover_every_hole_pixel_once_and_hold_their_holes_wholly() -> No
     for (top, left, height, width), members in windows:
         assert top >= 0 and top + height <= 200 and left >= 0 and left + width <= 300
         assert members[top : top + height, left : left + width].sum() == members.sum()
-    assert windows[0][0][2:] == (200, 300)  # 140 px of hole at 45 % would be 312 px: the picture
+    assert windows[0][0][2:] == (200, 300)  # 140 px of hole at 45 % would be 312 px: the image

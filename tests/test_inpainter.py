@@ -8,8 +8,8 @@ from conftest import SMALL
 from hydra.utils import instantiate
 
 from inpainting import CONF
-from inpainting.chance import picture_generators
 from inpainting.methods.base import Inpainter
+from inpainting.rng import image_generators
 
 MODELS = sorted(path.stem for path in (Path(CONF) / "model").glob("*.yaml"))
 SIZE = 32
@@ -23,7 +23,7 @@ def method(request, composed) -> Inpainter:
     return instantiate(config.model, _convert_="all").eval()
 
 
-def pictures(height: int = SIZE, width: int = SIZE) -> tuple[torch.Tensor, torch.Tensor]:
+def images(height: int = SIZE, width: int = SIZE) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     image = torch.rand(2, 3, height, width, generator=generator)
     mask = torch.zeros(2, 1, height, width)
@@ -38,7 +38,7 @@ def chance() -> torch.Generator:
 
 
 def test_a_method_cannot_look_inside_the_hole(method: Inpainter) -> None:
-    image, mask = pictures()
+    image, mask = images()
     scrambled = torch.where(mask > 0, torch.rand_like(image), image)
     one = method.predict_any_size(image, mask, None, chance(), 1)
     two = method.predict_any_size(scrambled, mask, None, chance(), 1)
@@ -55,7 +55,7 @@ def test_a_method_cannot_look_inside_the_hole(method: Inpainter) -> None:
 
 
 def test_known_pixels_come_back_exactly_and_holes_are_filled(method: Inpainter) -> None:
-    image, mask = pictures()
+    image, mask = images()
     completion = method.complete(image, mask, generator=chance(), num_completions=2)
     assert completion.shape == (2, 2, 3, SIZE, SIZE)
     known = (mask == 0).expand_as(image)
@@ -66,22 +66,22 @@ def test_known_pixels_come_back_exactly_and_holes_are_filled(method: Inpainter) 
 
 
 def test_a_mask_of_a_half_is_half_the_prediction(method: Inpainter) -> None:
-    image, mask = pictures()
+    image, mask = images()
     prediction = method.predict_any_size(image, mask, None, chance(), 1)[:, 0]
     completion = method.complete(image, mask, generator=chance())[:, 0]
     soft = (mask == 0.5).expand_as(image)
     assert torch.allclose(completion[soft], (prediction[soft] + image[soft]) / 2)
 
 
-def test_without_a_hole_the_picture_comes_back(method: Inpainter) -> None:
-    image, mask = pictures()
+def test_without_a_hole_the_image_comes_back(method: Inpainter) -> None:
+    image, mask = images()
     empty = torch.zeros_like(mask)
     assert torch.equal(method.complete(image, empty, generator=chance())[:, 0], image)
 
 
 @pytest.mark.parametrize("size", [(20, 30), (33, 47), (32, 64), (100, 70), (5, 200)])
 def test_any_size_comes_back_in_its_size(method: Inpainter, size: tuple[int, int]) -> None:
-    image, mask = pictures(*size)
+    image, mask = images(*size)
     completion = method.complete(image, mask, generator=chance())[:, 0]
     assert completion.shape == image.shape and completion.isfinite().all()
     known = (mask == 0).expand_as(image)
@@ -93,14 +93,14 @@ def test_any_size_comes_back_in_its_size(method: Inpainter, size: tuple[int, int
 
 
 @pytest.mark.parametrize("size", [(SIZE, SIZE), (40, 50)])
-def test_pictures_of_a_batch_do_not_depend_on_each_other(
+def test_images_of_a_batch_do_not_depend_on_each_other(
     method: Inpainter, size: tuple[int, int]
 ) -> None:
-    image, mask = pictures(*size)
+    image, mask = images(*size)
 
     def completion(first: int, last: int) -> torch.Tensor:
         index = torch.arange(first, last)
-        own = picture_generators(index, torch.device("cpu"), completions=2)
+        own = image_generators(index, torch.device("cpu"), completions=2)
         part = slice(first, last)
         return method.complete(image[part], mask[part], generator=own, num_completions=2)
 
@@ -109,10 +109,10 @@ def test_pictures_of_a_batch_do_not_depend_on_each_other(
     assert torch.allclose(both[1:], completion(1, 2), atol=1e-4)
 
 
-def test_windows_of_all_pictures_go_through_the_network_together(method: Inpainter) -> None:
+def test_windows_of_all_splits_go_through_the_network_together(method: Inpainter) -> None:
     if method.fixed_size is None:
         pytest.skip("it takes any size")
-    image, mask = pictures(2 * SIZE, 3 * SIZE)
+    image, mask = images(2 * SIZE, 3 * SIZE)
     batches = []
     predict = method.predict
     method.predict = lambda image, *rest: batches.append(len(image)) or predict(image, *rest)
@@ -126,7 +126,7 @@ def test_validation_calls_the_network_once_for_a_batch(method: Inpainter) -> Non
     calls = []
     for network in method.children():
         network.register_forward_hook(lambda *_: calls.append(1))
-    batch = dict(zip(("image", "mask"), pictures(), strict=True), index=torch.arange(2))
+    batch = dict(zip(("image", "mask"), images(), strict=True), index=torch.arange(2))
     with torch.no_grad():
         outputs = method.validation_step(batch, 0)
         if method.trained and not method.stochastic:
@@ -143,7 +143,7 @@ def test_validation_calls_the_network_once_for_a_batch(method: Inpainter) -> Non
 def test_a_fully_convolutional_network_pads_what_it_must(composed) -> None:
     config = composed("model=glcic", "model.width=4", "model.fixed_size=null")
     method = instantiate(config.model, _convert_="all").eval()
-    image, mask = pictures(33, 47)
+    image, mask = images(33, 47)
     completion = method.complete(image, mask)[:, 0]
     assert completion.shape == image.shape
     padded = torch.nn.functional.pad(image, (0, 1, 0, 3), mode="reflect")
@@ -159,7 +159,7 @@ def test_the_wrong_number_of_channels_is_refused(method: Inpainter) -> None:
 
 def test_mean_fill_is_the_mean_of_the_known_pixels(composed) -> None:
     method = instantiate(composed("model=mean_fill").model)
-    image, mask = pictures()
+    image, mask = images()
     completion = method.complete(image, (mask > 0).float())[0, 0]
     known = image[0][:, mask[0, 0] == 0]
     assert torch.allclose(completion[:, 6, 7], known.mean(1))

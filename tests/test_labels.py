@@ -17,13 +17,13 @@ from hydra.utils import instantiate
 from scipy import linalg
 from torch import Tensor, nn
 
-from inpainting.classifier import fingerprint, trained_classifier
 from inpainting.data.arrays import Split
 from inpainting.errors import InputError
 from inpainting.metrics.base import columns_of
 from inpainting.metrics.labels import FrechetDistance, LabelAgreement
 from inpainting.metrics.summary import means
 from inpainting.nn.classifier import Classifier
+from inpainting.tasks.classifier import fingerprint, trained_classifier
 
 QUICK = {"epochs": 1, "least_steps": 10, "batch_size": 32, "lr": 0.01}
 QUICKLY = [f"metrics.label_agreement.classifier.{key}={value}" for key, value in QUICK.items()]
@@ -62,7 +62,7 @@ def summarise(rows: dict[str, Tensor]) -> dict[str, float]:
 
 
 def grey(*levels: float) -> Tensor:
-    """Flat pictures (N, 1, 16, 16) of levels from 0 to 255."""
+    """Flat images (N, 1, 16, 16) of levels from 0 to 255."""
     return torch.tensor(levels).view(-1, 1, 1, 1).expand(-1, 1, 16, 16) / 255
 
 
@@ -106,7 +106,7 @@ def untrained() -> Classifier:
 
 
 @pytest.mark.parametrize("build", [Brightness, untrained])
-def test_the_frechet_distance_is_scipys_of_the_kept_pictures_in_any_batches(build) -> None:
+def test_the_frechet_distance_is_scipys_of_the_kept_images_in_any_batches(build) -> None:
     classifier = build()
     image, completion = noise(40, 0), noise(40, 1) ** 2
     metric, whole = frechet(classifier), completed(completion, image, torch.ones(40, 1, 16, 16))
@@ -204,7 +204,7 @@ def test_of_several_processes_one_trains(digits, tmp_path: Path, caplog) -> None
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
-def test_other_pictures_labels_or_settings_are_another_classifiers() -> None:
+def test_other_images_labels_or_settings_are_another_classifiers() -> None:
     images, labels = np.zeros((3, 4, 4, 1), np.uint8), np.array([0, 1, 1])
     changed = images.copy()
     changed[2, 3, 3] = 1
@@ -232,10 +232,10 @@ def test_a_run_reports_agreement_and_distance_and_keeps_the_classifier_out(
     command("train", *SHORT, *QUICKLY, "against=[telea]", "hydra.run.dir=run")
     run = tmp_path / "run"
     metrics = json.loads((run / "metrics.json").read_text())
-    (facts,) = (tmp_path / "cache/classifiers").glob("*/classifier.json")
-    facts = json.loads(facts.read_text())
-    assert metrics["label_agreement_untouched"] == pytest.approx(facts["accuracy"])
-    assert facts["data"] == "DigitsDataModule" and facts["train_pictures"] == 1257
+    (details,) = (tmp_path / "cache/classifiers").glob("*/classifier.json")
+    details = json.loads(details.read_text())
+    assert metrics["label_agreement_untouched"] == pytest.approx(details["accuracy"])
+    assert details["data"] == "DigitsDataModule" and details["train_images"] == 1257
     assert metrics["frechet"] > 0
     with open(run / "per_image.csv", newline="") as file:
         column = [float(row["label_agreement"]) for row in csv.DictReader(file)]
@@ -272,7 +272,7 @@ def test_the_entry_point_trains_the_digits_classifier(read_digits: Path) -> None
     assert json.loads((folder / "classifier.json").read_text())["accuracy"] >= 0.97
     assert "state_dict" in torch.load(folder / "classifier.pt", weights_only=True)
     (said,) = (read_digits / "outputs/train_classifier").glob("*/train_classifier.log")
-    assert folder.name in said.read_text() and "of 270 test pictures right" in said.read_text()
+    assert folder.name in said.read_text() and "of 270 test images right" in said.read_text()
 
 
 class LeNet5(nn.Module):

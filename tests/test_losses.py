@@ -17,7 +17,7 @@ def pair() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return prediction, target, weight
 
 
-def test_errors_of_each_picture_over_the_whole_and_over_a_region() -> None:
+def test_errors_of_each_image_over_the_whole_and_over_a_region() -> None:
     prediction, target, weight = pair()
     assert torch.allclose(squared_error(prediction, target), torch.tensor((0.25 + 15 * 0.01) / 16))
     assert torch.allclose(

@@ -9,11 +9,12 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from PIL import Image
 
-from inpainting import strokes
 from inpainting.errors import InputError
-from inpainting.masks import Files, Mixed, Nothing, Pixels, Rectangle
-from inpainting.patterns import Box, EverySecondLine, Expand, Half, SuperResolution
-from inpainting.strokes import Strokes
+from inpainting.masks import strokes
+from inpainting.masks.files import Files
+from inpainting.masks.patterns import Box, EverySecondLine, Expand, Half, SuperResolution
+from inpainting.masks.random import Mixed, Nothing, Pixels, Rectangle
+from inpainting.masks.strokes import Strokes
 
 ROOT = Path(__file__).parents[1]
 KINDS = sorted(file.stem for file in (ROOT / "conf" / "mask").glob("*.yaml"))
@@ -277,8 +278,8 @@ def test_published_irregular_masks_are_read():
         pytest.skip(f"{folder} is absent")
     files = sorted(folder.glob("*.png"))[:20]
     for file in files:
-        with Image.open(file) as picture:
-            share = (np.asarray(picture.convert("L")) > 127).mean()
+        with Image.open(file) as image:
+            share = (np.asarray(image.convert("L")) > 127).mean()
         mask = draw(Files(str(file)), 1, 64, 64)
         assert mask.unique().tolist() == [0, 1]
         assert mask.mean() == pytest.approx(share, abs=0.01)
@@ -317,7 +318,7 @@ def test_impossible_settings_say_which_key_and_what_to_type(kind, words):
 
 def test_unusable_mask_files_are_named(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty holds no picture"):
+    with pytest.raises(InputError, match="empty holds no image"):
         draw(Files(str(tmp_path / "empty")))
     save(np.full((8, 8), 255), tmp_path / "full" / "all_white.png")
     with pytest.raises(InputError, match="all_white.png has no known pixel"):

@@ -226,8 +226,8 @@ def test_the_spread_is_the_deviation_of_several_completions_in_the_hole():
 
 
 def column(**changes) -> Column:
-    facts = {"name": "rmse", "heading": "RMSE", "digits": 3, "direction": "min"}
-    return Column(**{**facts, "scope": "hole", "truth": 0.0, "brief": True, **changes})
+    details = {"name": "rmse", "heading": "RMSE", "digits": 3, "direction": "min"}
+    return Column(**{**details, "scope": "hole", "truth": 0.0, "brief": True, **changes})
 
 
 class RMSE(ImageMetric):
@@ -241,9 +241,9 @@ class RMSE(ImageMetric):
 
 def test_a_column_states_all_that_is_known_of_a_number():
     for missing in ("heading", "digits", "direction", "scope", "truth", "brief"):
-        facts = {k: v for k, v in vars(column()).items() if k != missing}
+        details = {k: v for k, v in vars(column()).items() if k != missing}
         with pytest.raises(TypeError, match=missing):
-            Column(**facts)
+            Column(**details)
     for wrong in ({"direction": "lower"}, {"scope": "image"}):
         with pytest.raises(ValueError, match="rmse"):
             column(**wrong)
@@ -444,8 +444,8 @@ def test_fid_and_kid_of_a_set_in_batches_are_torchmetrics_of_it_at_once(inceptio
 
     fid = FrechetInceptionDistance(feature_extractor_weights_path=inception)
     kid = KernelInceptionDistance(fid.inception, subsets=200, subset_size=4)
-    for pictures, real in ((image[:5], True), (completion[:5], False)):
-        levels = (pictures * 255).round().to(torch.uint8)
+    for images, real in ((image[:5], True), (completion[:5], False)):
+        levels = (images * 255).round().to(torch.uint8)
         fid.update(levels, real=real)
         kid.update(levels, real=real)
     assert got["fid"] > 0.1

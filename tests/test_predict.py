@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 
 def pixels(width: int, height: int, channels: int, dtype=np.uint8) -> np.ndarray:
-    """A smooth picture with some noise; alpha, where there is one, is noise as well."""
+    """A smooth image with some noise; alpha, where there is one, is noise as well."""
     rng = np.random.default_rng([width, height, channels])
     top = np.iinfo(dtype).max
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
@@ -57,7 +57,7 @@ PICTURES: dict[str, tuple[int, int, Callable[[Path], object]]] = {
 
 
 def holes(width: int, height: int) -> list[tuple[slice, slice]]:
-    """One inside; in a large picture also at a corner, at an edge, and one larger than 32 px."""
+    """One inside; in a large image also at a corner, at an edge, and one larger than 32 px."""
     inside = (slice(height // 3, height // 2), slice(width // 3, width // 2))
     if width < 100:
         return [inside]
@@ -81,13 +81,13 @@ def stored(path: Path) -> np.ndarray:
     return array[..., ::-1]  # OpenCV's order
 
 
-def write_pictures(folder: Path, inverted: bool = False) -> None:
+def write_images(folder: Path, inverted: bool = False) -> None:
     for name, (width, height, write) in PICTURES.items():
-        picture = folder / "photos" / name
+        image = folder / "photos" / name
         partner = (folder / "masks" / name).with_suffix(".png")
-        for path in (picture, partner):
+        for path in (image, partner):
             path.parent.mkdir(parents=True, exist_ok=True)
-        write(picture)
+        write(image)
         hole = mask(width, height)
         Image.fromarray(255 - hole if inverted else hole).save(partner)
 
@@ -103,7 +103,7 @@ def method(request: pytest.FixtureRequest, trained: Path) -> list[str]:
 def filled(method: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `photos`, `masks` and `filled`."""
     folder = tmp_path_factory.mktemp("predict")
-    write_pictures(folder)
+    write_images(folder)
     with typed_in(folder) as run:
         run("predict", *method, "input=photos", "masks=masks", "out=filled")
     return folder
@@ -128,7 +128,7 @@ def test_every_kind_and_size_is_filled_and_known_pixels_stay(filled: Path, name:
         assert changed.mean() > 0.9
 
 
-def test_no_picture_is_left_out_and_none_is_added(filled: Path) -> None:
+def test_no_image_is_left_out_and_none_is_added(filled: Path) -> None:
     written = {path.relative_to(filled / "filled").as_posix() for path in
                (filled / "filled").rglob("*") if path.is_file()}  # fmt: skip
     assert written == {Path(name).with_suffix(".png").as_posix() for name in PICTURES}
@@ -137,7 +137,7 @@ def test_no_picture_is_left_out_and_none_is_added(filled: Path) -> None:
 def test_masks_with_black_holes_give_the_same(
     command, tmp_path: Path, method: list[str], filled: Path
 ) -> None:
-    write_pictures(tmp_path, inverted=True)
+    write_images(tmp_path, inverted=True)
     command("predict", *method, "input=photos", "masks=masks", "out=filled", "mask_hole=black")
     for name in PICTURES:
         path = Path("filled", name).with_suffix(".png")
@@ -149,7 +149,7 @@ def save(path: Path, array: np.ndarray) -> None:
     Image.fromarray(array).save(path)
 
 
-def test_one_mask_serves_all_pictures_and_namesakes_do_not_overwrite_each_other(
+def test_one_mask_serves_all_splits_and_namesakes_do_not_overwrite_each_other(
     command, tmp_path: Path, method: list[str]
 ) -> None:
     save(tmp_path / "photos/a.png", pixels(40, 36, 3))
@@ -178,7 +178,7 @@ def test_a_soft_mask_blends_in_proportion(command, tmp_path: Path, method: list[
     assert (after != before)[soft > 200].any(-1).mean() > 0.9
 
 
-def test_a_method_for_grey_pictures_leaves_known_colours(command, tmp_path: Path) -> None:
+def test_a_method_for_grey_images_leaves_known_colours(command, tmp_path: Path) -> None:
     save(tmp_path / "photo.png", pixels(40, 36, 3))
     save(tmp_path / "mask.png", mask(40, 36))
     typed = ["input=photo.png", "masks=mask.png", "out=filled"]
@@ -220,9 +220,9 @@ def test_photographs_with_the_masks_published_beside_them(
 ) -> None:
     folder = real_data("masks") / "pairs" / "deepfill_white_is_hole"
     names = [path.stem for path in (folder / "images").iterdir()]
-    for name in names:  # the published masks are not always their picture's size
-        with Image.open(folder / "images" / f"{name}.jpg") as picture:
-            size = picture.size
+    for name in names:  # the published masks are not always their image's size
+        with Image.open(folder / "images" / f"{name}.jpg") as image:
+            size = image.size
         with Image.open(folder / "masks" / f"{name}.png") as published:
             assert published.size == size
     command(

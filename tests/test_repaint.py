@@ -30,7 +30,7 @@ def undo_steps(schedule: list[int]) -> int:
 
 
 def example(batch: int = 2, channels: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """An image in [-1, 1] and a mask with a hole, a soft pixel and a different hole per picture."""
+    """An image in [-1, 1] and a mask with a hole, a soft pixel and a different hole per image."""
     image = torch.rand(batch, channels, 6, 6, generator=torch.Generator().manual_seed(seed)) * 2 - 1
     mask = torch.zeros(batch, 1, 6, 6)
     for i in range(batch):
@@ -188,12 +188,12 @@ def test_a_jump_as_long_as_the_walk_is_refused() -> None:
 
 @pytest.mark.parametrize("clip", [False, True])
 def test_one_step_is_that_of_diffusers(clip: bool) -> None:
-    """The last two times: one step with noise, then the last, on all of the picture.
+    """The last two times: one step with noise, then the last, on all of the image.
 
     Where clipping acts the two differ on purpose: the authors' code, and ours, take the posterior
     of the clipped x_0; diffusers goes on with the noise that was predicted with the unclipped one.
     """
-    betas, (image, mask) = linear_betas(T), picture()
+    betas, (image, mask) = linear_betas(T), example()
     mask = (mask == 1).float()
     peer = RePaintScheduler(T, trained_betas=betas.float().numpy(), eta=1.0, clip_sample=clip)
     peer.set_timesteps(T, T, 1)
@@ -456,7 +456,7 @@ def test_guidance_works_where_evaluation_keeps_no_graph() -> None:
 
 
 def test_the_medoid_is_the_sample_between_the_others() -> None:
-    values = torch.tensor([[0.0, 9.0], [4.0, 1.0], [5.0, 2.0]])  # three samples of two pictures
+    values = torch.tensor([[0.0, 9.0], [4.0, 1.0], [5.0, 2.0]])  # three samples of two images
     samples = values.view(3, 2, 1, 1, 1).expand(3, 2, 1, 4, 4)
     assert medoid(samples)[:, 0, 0, 0].tolist() == [4.0, 2.0]
     assert torch.equal(medoid(samples[:1]), samples[0])

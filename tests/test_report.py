@@ -19,17 +19,16 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 
-from inpainting.grid import GAP, LABEL_WIDTH, MARGIN, image_grid
+from inpainting.callbacks.single_images import KINDS
+from inpainting.images.grid import GAP, LABEL_WIDTH, MARGIN, image_grid
 from inpainting.metrics.base import columns_of
 from inpainting.metrics.columns import as_plain
 from inpainting.metrics.inception import InceptionDistances
 from inpainting.metrics.labels import FrechetDistance, LabelAgreement
 from inpainting.metrics.lpips import LPIPS
 from inpainting.metrics.reconstruction import Reconstruction
-from inpainting.pictures import KINDS
 from inpainting.reporting import build
 from inpainting.reporting.cells import Cell
-from inpainting.reporting.collect import collect
 from inpainting.reporting.formats import as_latex, latex
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import certainly_best, difference
@@ -38,16 +37,18 @@ from inpainting.reporting.logs import epoch_tested, logged_together, phases, rea
 from inpainting.reporting.naming import differences
 from inpainting.reporting.rows import Row, tables_of_rows
 from inpainting.reporting.tables import Table, settings_table
-from inpainting.results import Result, provenance
-from inpainting.scores import Score, append_score, score_path
+from inpainting.runs.collect import collect
+from inpainting.runs.provenance import provenance
+from inpainting.runs.results import Result
+from inpainting.scoring.scores import Score, append_score, score_path
 
 COLUMNS = columns_of([Reconstruction(), LabelAgreement(None), FrechetDistance(None), LPIPS()])
 COLUMNS |= columns_of([InceptionDistances()])
 
 PSNR = COLUMNS["psnr_hole"]
 
-BASE = [[10, 12, 14, 16], [12, 14, 16, 18]]  # hole PSNR of four pictures, two seeds
-# Better by 3, 3, 4 and 4 on the pictures, with seeds as far apart as the base's, or hardly.
+BASE = [[10, 12, 14, 16], [12, 14, 16, 18]]  # hole PSNR of four images, two seeds
+# Better by 3, 3, 4 and 4 on the images, with seeds as far apart as the base's, or hardly.
 LOOSE = [[14, 15, 19, 20], [14, 17, 19, 22]]
 TIGHT = [[15.0, 17.0, 20.0, 22.0], [15.01, 17.01, 20.01, 22.01]]
 
@@ -61,20 +62,20 @@ def write_run(
     mask_hash: str = "aaaa",
     **config: object,
 ) -> Path:
-    """A finished run with these numbers of its pictures; SSIM is a hundredth, L1 falls with it."""
+    """A finished run with these numbers of its images; SSIM is a hundredth, L1 falls with it."""
     psnr = np.array(psnr_hole, dtype=float)
     names = ("psnr_hole", "psnr_local", "psnr")
     rows = {"index": np.arange(len(psnr))} | {n: psnr + 2 * i for i, n in enumerate(names)}
     rows |= {"ssim_hole": psnr / 100, "l1": 1 / psnr}
     summary = {n: float(np.mean(v)) for n, v in rows.items() if n != "index"}
     summary |= {"n": len(psnr), "n_without_hole": 0}
-    facts = {"mask_hash": mask_hash, "mask": "Rectangle()", "eval_mask_seed": 1701}
+    details = {"mask_hash": mask_hash, "mask": "Rectangle()", "eval_mask_seed": 1701}
     if seed is not None:
-        facts |= {"epochs": 2, "train_seconds": 90.0 + seed, "seed": seed}
+        details |= {"epochs": 2, "train_seconds": 90.0 + seed, "seed": seed}
     files = [f"{i}.png" for i in range(len(psnr))]
     columns = {name: COLUMNS[name] for name in summary if name in COLUMNS}
-    facts["measured_with"] = ["torchmetrics"]
-    Result(row, columns, summary, rows, files, facts).write(folder)
+    details["measured_with"] = ["torchmetrics"]
+    Result(row, columns, summary, rows, files, details).write(folder)
     known = {"name": "table", "row": row, "compared_with": compared_with, "seed": seed or 0}
     known |= {"model": {"width": 8}, "trainer": {"max_epochs": 2}, "data": {"root": "x/outdoor"}}
     known |= {"monitor": "val/psnr_hole", "metrics": {"reconstruction": {"local_share": 0.4375}}}
@@ -97,18 +98,18 @@ def write_log(folder: Path, losses: list[float], qualities: list[float]) -> None
 
 
 def draw(folder: Path, shade: float) -> None:
-    """Single pictures of a test: targets from black to white, transparent holes, completions."""
-    (folder / "pictures" / "test").mkdir(parents=True)
+    """Single images of a test: targets from black to white, transparent holes, completions."""
+    (folder / "images" / "test").mkdir(parents=True)
     for number, grey in enumerate(np.linspace(0, 255, 8).round().astype(int).tolist()):
         completed = (round(255 * shade),) * 3
         colours = ((grey, grey, grey), (0, 0, 0, 0), completed)
         for kind, colour in zip(KINDS, colours, strict=True):
-            picture = Image.new("RGBA" if len(colour) == 4 else "RGB", (32, 32), colour)
-            picture.save(folder / "pictures" / "test" / f"{number:05d}_{kind}.png")
+            image = Image.new("RGBA" if len(colour) == 4 else "RGB", (32, 32), colour)
+            image.save(folder / "images" / "test" / f"{number:05d}_{kind}.png")
 
 
 def read_grid_row(grid: Image.Image, row: int, rows: int) -> Tensor:
-    """The pictures of one row of a grid of so many rows, (N, 3, cell, cell) in [0, 1]."""
+    """The images of one row of a grid of so many rows, (N, 3, cell, cell) in [0, 1]."""
     cell = (grid.height - GAP) // rows - GAP
     columns = (grid.width - LABEL_WIDTH) // (cell + GAP)
     pixels = torch.from_numpy(np.array(grid.convert("RGB"))).permute(2, 0, 1) / 255
@@ -195,11 +196,11 @@ def test_means_and_deviations_are_over_seeds(written: Path) -> None:
     assert rows["base"]["PSNR hole"] == "14.00 ± 1.41"
     assert rows["loose_10%"]["PSNR hole"] == "17.50 ± 0.71"
     assert rows["base"]["seeds"] == "2"
-    assert rows["base"]["pictures"] == "4"
+    assert rows["base"]["images"] == "4"
     assert rows["base"]["time"] == "90.5 s"
 
 
-def test_a_difference_is_paired_over_pictures_after_averaging_over_seeds(written: Path) -> None:
+def test_a_difference_is_paired_over_images_after_averaging_over_seeds(written: Path) -> None:
     rows = {line["setting"]: line for line in markdown_tables(written / "table.md")[0]}
     # 3, 3, 4, 4: mean 3.5, deviation 0.57735, and Student's t for three degrees of freedom is
     # 3.182: half the interval is 3.182 * 0.57735 / 2 = 0.9186.
@@ -213,14 +214,14 @@ def test_local_and_whole_stand_beside_each_other(written: Path) -> None:
     assert columns.index("PSNR whole") == columns.index("PSNR local") + 1
 
 
-def test_the_best_is_bold_only_where_pictures_and_seeds_say_so(sweep: Path) -> None:
+def test_the_best_is_bold_only_where_images_and_seeds_say_so(sweep: Path) -> None:
     rows = rows_of(sweep)
     base, loose, tight = rows["base"], rows["loose_10%"], rows["tight"]
-    # Certain over the pictures, but two seeds so far apart say nothing.
+    # Certain over the images, but two seeds so far apart say nothing.
     gap = difference(loose, base, "psnr_hole")
     assert gap.low > 0 > gap.seeds_low and not gap.certain
     assert certainly_best([base, loose], PSNR) is None
-    # Of one seed each there are only the pictures.
+    # Of one seed each there are only the images.
     alone = [Row(row.runs[:1], row.label) for row in (base, tight)]
     assert np.isnan(difference(*alone, "psnr_hole").seeds_low)
     assert certainly_best(alone, PSNR) is alone[1]
@@ -303,19 +304,19 @@ def test_the_page_needs_no_other_file(written: Path) -> None:
     page = (written / "report.html").read_text()
     assert "://" not in page and "url(" not in page and "@import" not in page
     Links().feed(page)
-    assert len(Links.found) == 3  # pictures, metrics, losses
+    assert len(Links.found) == 3  # images, metrics, losses
     assert all(link.startswith("data:image/png;base64,") for link in Links.found)
     assert "loose_10%" in page and "+3.50 [+2.58, +4.42]" in page
 
 
-def test_the_same_pictures_through_every_row(written: Path) -> None:
-    with Image.open(written / "pictures" / "rows.png") as grid:
+def test_the_same_images_through_every_row(written: Path) -> None:
+    with Image.open(written / "images" / "rows.png") as grid:
         shades = [float(read_grid_row(grid, row, 5).mean()) for row in range(5)]
         first = read_grid_row(grid, 0, 5)
     # Target, masked input, base, loose_10%, tight; telea has none.
     assert shades[1:] == pytest.approx([1.0, 0.0, 0.4, 0.8], abs=0.003)
     assert first.mean((1, 2, 3)).tolist() == pytest.approx(np.linspace(0, 1, 8).tolist(), abs=0.01)
-    assert "Without pictures of these: telea." in (written / "report.html").read_text()
+    assert "Without images of these: telea." in (written / "report.html").read_text()
 
 
 def test_phases_are_the_losses_that_are_logged_together(sweep: Path) -> None:
@@ -371,7 +372,7 @@ def test_the_epoch_that_was_tested(sweep: Path) -> None:
     assert run.setting["monitor"] == "val/psnr_hole"
     assert epoch_tested(log, run) == 5
     lower = {"psnr_hole": replace(PSNR, direction="min")}
-    by_facts = replace(run, facts=run.facts | {"columns": as_plain(lower)})
+    by_facts = replace(run, details=run.details | {"columns": as_plain(lower)})
     assert epoch_tested(log, by_facts) == 4
     assert epoch_tested(log, replace(run, setting=run.setting | {"checkpoint": "last"})) == 6
 
@@ -391,16 +392,16 @@ def test_validation_loss_that_does_not_track_quality(sweep: Path, tmp_path: Path
     assert (line["runs"], line["logs"], line["tracked if"]) == ("3", "3", "-1")
 
 
-def test_other_holes_or_pictures_or_versions_never_share_a_table(tmp_path: Path) -> None:
+def test_other_holes_or_images_or_versions_never_share_a_table(tmp_path: Path) -> None:
     from inpainting.reporting.build import report
 
     write_run(tmp_path / "s" / "base-seed0", BASE[0])
     write_run(tmp_path / "s" / "tight-seed0", TIGHT[0], "tight", 0, "base", mask_hash="bbbb")
     write_run(tmp_path / "s" / "few-seed0", TIGHT[0][:3], "few", 0, "base")
     older = write_run(tmp_path / "s" / "old-seed0", TIGHT[0], "old", 0, "base")
-    facts = json.loads((older / "metrics.json").read_text())
-    facts["versions"]["torchmetrics"] = "0.1"
-    (older / "metrics.json").write_text(json.dumps(facts))
+    details = json.loads((older / "metrics.json").read_text())
+    details["versions"]["torchmetrics"] = "0.1"
+    (older / "metrics.json").write_text(json.dumps(details))
 
     wider = {"metrics": {"reconstruction": {"local_share": 0.5}}}
     write_run(tmp_path / "s" / "wide-seed0", TIGHT[0], "wide", 0, "base", **wider)
@@ -451,9 +452,9 @@ def test_numbers_of_differently_defined_metrics_never_share_a_table(tmp_path: Pa
     only = "measured otherwise, have a table of their own; only here: lpips.network=vgg."
     assert only in vgg.notes[-1]
     assert alex.title != vgg.title
-    # Each has pictures of its own: four rows of a grid, and three.
+    # Each has images of its own: four rows of a grid, and three.
     heights = [
-        Image.open(tmp_path / "out" / "pictures" / f"rows_aaaa_{i}.png").height for i in (1, 2)
+        Image.open(tmp_path / "out" / "images" / f"rows_aaaa_{i}.png").height for i in (1, 2)
     ]
     assert heights == [4 * 132 + GAP, 3 * 132 + GAP]
 
@@ -464,26 +465,26 @@ def test_fid_of_another_torch_fidelity_stands_in_another_table(tmp_path: Path) -
     assert "an extra that is not installed" not in versions
     for name, release in {"a": "0.3.0", "b": "0.4.0"}.items():
         path = write_run(tmp_path / name, BASE[0], name) / "metrics.json"
-        facts = json.loads(path.read_text())
-        facts["versions"]["torch-fidelity"] = release
-        path.write_text(json.dumps(facts))
+        details = json.loads(path.read_text())
+        details["versions"]["torch-fidelity"] = release
+        path.write_text(json.dumps(details))
     tables = tables_of_rows(collect([str(tmp_path)])[0])
     assert len(tables) == 1  # nothing here is of its network
     for name in "ab":
         path = tmp_path / name / "metrics.json"
-        facts = json.loads(path.read_text())
-        facts |= {"fid": 30.0, "measured_with": ["torch-fidelity", "torchmetrics"]}
-        facts["columns"] += as_plain({"fid": COLUMNS["fid"]})
-        path.write_text(json.dumps(facts))
+        details = json.loads(path.read_text())
+        details |= {"fid": 30.0, "measured_with": ["torch-fidelity", "torchmetrics"]}
+        details["columns"] += as_plain({"fid": COLUMNS["fid"]})
+        path.write_text(json.dumps(details))
     tables = tables_of_rows(collect([str(tmp_path)])[0])
     assert ["torch-fidelity 0.3.0" in key.metrics for key in tables] == [True, False]
 
 
-def test_equal_hashes_of_other_pictures_are_refused(tmp_path: Path, failure) -> None:
+def test_equal_hashes_of_other_images_are_refused(tmp_path: Path, failure) -> None:
     write_run(tmp_path / "s" / "a", BASE[0])
     other = write_run(tmp_path / "s" / "b", BASE[1], "b") / "per_image.csv"
     other.write_text(other.read_text().replace("\n3.png,3,", "\n3.png,7,"))
-    assert "lists other pictures than" in failure("report", "s")
+    assert "lists other images than" in failure("report", "s")
 
 
 def test_runs_of_one_name_are_told_apart_by_their_settings(tmp_path: Path) -> None:
@@ -515,7 +516,7 @@ def test_a_label_has_the_first_digits_of_a_number_and_the_end_of_a_path() -> Non
     assert texts(0.12341, 0.12342, 0.5) == ["0.12341", "0.12342", "0.5"]
     assert texts("0.10", "0.1", "0.2") == ["0.1", "0.1", "0.2"]
     assert texts(123456789012345678901, None) == ["123456789012345678901", "None"]
-    assert texts("data/of/outdoor/pictures/64", "20_30_50") == ["…outdoor/pictures/64", "20_30_50"]
+    assert texts("data/of/outdoor/images/64", "20_30_50") == ["…outdoor/images/64", "20_30_50"]
 
 
 def test_a_measurement_made_twice_counts_once(sweep: Path, tmp_path: Path) -> None:
@@ -525,8 +526,8 @@ def test_a_measurement_made_twice_counts_once(sweep: Path, tmp_path: Path) -> No
     # An evaluation measured what the training's test did.
     run = write_run(tmp_path / "run", BASE[0])
     evaluation = write_run(tmp_path / "evaluation", BASE[0], checkpoint="best", seed=3)
-    facts = json.loads((run / "metrics.json").read_text()) | {"run": str(run)}
-    (evaluation / "metrics.json").write_text(json.dumps(facts))
+    details = json.loads((run / "metrics.json").read_text()) | {"run": str(run)}
+    (evaluation / "metrics.json").write_text(json.dumps(details))
     assert len(rows_of(run, evaluation)["base"].runs) == 1
 
 
@@ -541,9 +542,9 @@ def test_a_leaderboard_from_floor_to_ceiling(written: Path) -> None:
 def test_an_evaluation_stands_under_the_setting_and_seed_of_its_run(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", BASE[0], "row", 5)
     measured = write_run(tmp_path / "evaluated", BASE[1], "other", 0, mask_hash="bbbb")
-    facts = json.loads((measured / "metrics.json").read_text())
-    facts = {k: v for k, v in facts.items() if k != "epochs"} | {"run": str(run)}
-    (measured / "metrics.json").write_text(json.dumps(facts))
+    details = json.loads((measured / "metrics.json").read_text())
+    details = {k: v for k, v in details.items() if k != "epochs"} | {"run": str(run)}
+    (measured / "metrics.json").write_text(json.dumps(details))
     config = OmegaConf.load(measured / "config.yaml")
     OmegaConf.save(OmegaConf.merge(config, {"checkpoint": "best"}), measured / "config.yaml")
     (row,) = rows_of(tmp_path / "evaluated").values()
@@ -582,12 +583,12 @@ def test_a_corrected_score_counts_once_and_agreement_is_by_rank(sweep: Path, tmp
 def test_typed_over_a_real_training(command, tmp_path: Path, trained: Path, capsys) -> None:
     shutil.copytree(trained, tmp_path / "sweep" / "row-seed0")
     command("report", "sweep", "metric=psnr_hole")
-    facts = json.loads((trained / "metrics.json").read_text())
+    details = json.loads((trained / "metrics.json").read_text())
     (row,) = markdown_tables(tmp_path / "sweep" / "table.md")[0]
-    assert float(row["PSNR hole"]) == pytest.approx(facts["psnr_hole"], abs=0.006)
+    assert float(row["PSNR hole"]) == pytest.approx(details["psnr_hole"], abs=0.006)
     for name in ("rows", "metrics", "losses"):
-        with Image.open(tmp_path / "sweep" / "pictures" / f"{name}.png") as picture:
-            assert min(picture.size) > 100
+        with Image.open(tmp_path / "sweep" / "images" / f"{name}.png") as image:
+            assert min(image.size) > 100
     assert "sweep/report.html" in capsys.readouterr().out
     # A run's own table.md stays.
     run = tmp_path / "sweep" / "row-seed0"
@@ -637,13 +638,13 @@ def test_samplers_stand_against_their_network_calls_and_completion_seeds_are_see
             name = f"calls{calls}-{seed}"
             better = [value + calls for value in BASE[seed]]
             run = write_run(tmp_path / name, better, model=model)
-            facts = json.loads((run / "metrics.json").read_text())
-            (run / "metrics.json").write_text(json.dumps(facts | {"network_calls": calls}))
+            details = json.loads((run / "metrics.json").read_text())
+            (run / "metrics.json").write_text(json.dumps(details | {"network_calls": calls}))
     build.report([str(tmp_path)], tmp_path / "out")
     (table, *_) = markdown_tables(tmp_path / "out" / "table.md")
     assert [row["network calls"] for row in table] == ["20", "50"]
     assert [row["seeds"] for row in table] == ["2", "2"]
-    assert list((tmp_path / "out" / "pictures").glob("calls*.png"))
+    assert list((tmp_path / "out" / "images").glob("calls*.png"))
 
 
 def test_long_labels_leave_room_for_the_plots_and_for_one_another(
@@ -654,8 +655,8 @@ def test_long_labels_leave_room_for_the_plots_and_for_one_another(
         model |= {"completion_steps_share": 90 + i, "sampling_steps": 10 * (i + 1)}
         run = write_run(tmp_path / "s" / str(i), [v + i for v in BASE[0]], "glcic", model=model)
         write_log(run, [0.3, 0.2], [1.0, 2.0])
-        facts = json.loads((run / "metrics.json").read_text())
-        (run / "metrics.json").write_text(json.dumps(facts | {"network_calls": 10 * (i + 1)}))
+        details = json.loads((run / "metrics.json").read_text())
+        (run / "metrics.json").write_text(json.dumps(details | {"network_calls": 10 * (i + 1)}))
     build.report([str(tmp_path / "s")], tmp_path / "out")
     assert len(drawn) == 3  # metrics, calls, losses
     for figure in drawn:
@@ -673,10 +674,10 @@ def test_long_labels_leave_room_for_the_plots_and_for_one_another(
         assert min(place.height for place in places) > 1.2 * figure.dpi
 
 
-def test_long_labels_of_a_grid_stay_in_their_rows_beside_the_pictures() -> None:
+def test_long_labels_of_a_grid_stay_in_their_rows_beside_the_images() -> None:
     label = "glcic (adversarial_weight=0.0003509, discriminator_learning_rate=0.001235, steps=90)"
-    pictures = torch.zeros(2, 1, 16, 16)
-    grid = image_grid({f"{label} {i}": pictures for i in range(3)})
+    images = torch.zeros(2, 1, 16, 16)
+    grid = image_grid({f"{label} {i}": images for i in range(3)})
     left = grid.width - 2 * (128 + GAP)
     ink = np.array(grid.convert("L"))[:, :left] < 250
     assert left > LABEL_WIDTH and not ink[:, left - MARGIN // 2 :].any()
@@ -684,7 +685,7 @@ def test_long_labels_of_a_grid_stay_in_their_rows_beside_the_pictures() -> None:
     assert not any(ink[lines].any() for lines in between)
     assert all(ink[above.stop : below.start].any() for above, below in pairwise(between))
     # A short label leaves the column as it is.
-    assert image_grid({"target": pictures}).width == LABEL_WIDTH + 2 * (128 + GAP)
+    assert image_grid({"target": images}).width == LABEL_WIDTH + 2 * (128 + GAP)
 
 
 def test_one_epoch_is_a_dot_as_a_line_of_one_point_would_not_show(

@@ -16,10 +16,10 @@ import wandb
 from conftest import NARROW, SMALL, small
 from omegaconf import OmegaConf
 
-from inpainting.arguments import resume_arguments
 from inpainting.data.base import InpaintingDataModule
 from inpainting.methods.base import Inpainter
-from inpainting.runs import Run
+from inpainting.runs.arguments import resume_arguments
+from inpainting.runs.folder import Run
 
 
 def checkpoint(folder: Path) -> dict:

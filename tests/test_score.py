@@ -19,18 +19,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inpainting.completions import find_completions
 from inpainting.errors import InputError
 from inpainting.metrics.base import columns_of
 from inpainting.metrics.columns import as_plain
 from inpainting.metrics.reconstruction import Reconstruction
 from inpainting.reporting.build import report
-from inpainting.reporting.collect import collect
 from inpainting.reporting.human import Judged, Panel
 from inpainting.reporting.rows import tables_of_rows
+from inpainting.runs.collect import collect
 from inpainting.score import parse
-from inpainting.scores import read_scores
-from inpainting.scoring import Progress, order
+from inpainting.scoring.items import find_completions
+from inpainting.scoring.order import Session, order
+from inpainting.scoring.scores import read_scores
 
 ROWS = ("mse_adv_10", "batch_256", "phases_253")
 
@@ -39,13 +39,13 @@ def write_run(
     folder: Path, row: str | None, seed: int, count: int, width: int = 0, mask_hash: str = "h"
 ) -> None:
     """A finished run: its completions depend on the row, seed and width, the targets do not."""
-    pictures = folder / "pictures" / "test"
-    pictures.mkdir(parents=True)
+    images = folder / "images" / "test"
+    images.mkdir(parents=True)
     config = f"row: {row or 'null'}\nname: a_name\nseed: {seed}\nmodel: {{width: {width}}}\n"
     (folder / "config.yaml").write_text(config)
     columns = as_plain({"psnr": columns_of([Reconstruction()])["psnr"]})
-    facts = {"method": "m", "mask_hash": mask_hash, "n": 1, "epochs": 1, "columns": columns}
-    (folder / "metrics.json").write_text(json.dumps(facts))
+    details = {"method": "m", "mask_hash": mask_hash, "n": 1, "epochs": 1, "columns": columns}
+    (folder / "metrics.json").write_text(json.dumps(details))
     psnr = hash_of(row) + seed + width
     (folder / "per_image.csv").write_text(f"file,index,psnr\na.png,0,{psnr}\n")
     for index in range(count):
@@ -57,7 +57,7 @@ def write_run(
         alpha[8:18, 10:20] = 0
         masked = np.concatenate([np.where(alpha, target, 0), alpha], 2)
         for kind, pixels in {"target": target, "completion": completion, "masked": masked}.items():
-            Image.fromarray(pixels).save(pictures / f"{index:05d}_{kind}.png")
+            Image.fromarray(pixels).save(images / f"{index:05d}_{kind}.png")
 
 
 def hash_of(row: str | None) -> int:
@@ -66,7 +66,7 @@ def hash_of(row: str | None) -> int:
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
-    """Three rows of four pictures, and a job that failed."""
+    """Three rows of four images, and a job that failed."""
     folder = tmp_path / "outputs" / "sweeps" / "table"
     for row in ROWS:
         write_run(folder / f"{row}-seed0", row, 0, 4)
@@ -78,7 +78,7 @@ def sweep(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(sweep: Path) -> Iterator:
     """Flask's own client of the sweep's page."""
-    server = pytest.importorskip("inpainting.score_server", reason="the page needs Flask")
+    server = pytest.importorskip("inpainting.scoring.server", reason="the page needs Flask")
     completions, _ = find_completions([str(sweep)])
     app = server.make_app(lambda who: order(completions, who, 0.1, 0.1), report="REPORT sweep")
     with app.test_client() as one:
@@ -96,8 +96,8 @@ def state(client, who: str = "anna", item: str = "") -> dict:
     return client.get(f"/state?scorer={who}&item={item}").get_json()
 
 
-def test_a_test_saves_the_same_single_pictures_whatever_fills_them(trained: Path) -> None:
-    folder = trained / "pictures" / "test"
+def test_a_test_saves_the_same_single_images_whatever_fills_them(trained: Path) -> None:
+    folder = trained / "images" / "test"
     assert sorted(path.name for path in folder.iterdir()) == [
         f"{index:05d}_{kind}.png"
         for index in range(10)
@@ -121,10 +121,10 @@ def test_a_test_saves_the_same_single_pictures_whatever_fills_them(trained: Path
 
 def test_another_method_on_the_same_holes_saves_elsewhere(command: Callable[..., None]) -> None:
     small = ["data=photos", "data.image_size=32", "data.patches=[4,4,6]", "trainer=cpu"]
-    small += ["callbacks.progress=null", "hydra.run.dir=run", "callbacks.saved.count=3"]
+    small += ["callbacks.progress=null", "hydra.run.dir=run", "callbacks.images.count=3"]
     command("evaluate", "model=mean_fill", "against=[telea]", *small)
     first, other = (
-        {path.name: path.read_bytes() for path in Path(folder, "pictures/test").iterdir()}
+        {path.name: path.read_bytes() for path in Path(folder, "images/test").iterdir()}
         for folder in ("run", "run/against/telea")
     )
     assert len(first) == 9 and first.keys() == other.keys()
@@ -180,15 +180,15 @@ def test_scores_are_kept_as_given_and_the_last_one_counts(client, sweep: Path) -
     ]
     assert lines[0].shown == lines[2].shown and lines[0].row in ROWS
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", lines[0].time)
-    # Another scorer starts at the first picture of another order, in a file of his own.
+    # Another scorer starts at the first image of another order, in a file of his own.
     assert state(client, "bert")["scored"] == 0
     assert not (sweep / "scores" / "bert.csv").exists()
 
 
 def test_scoring_goes_on_after_more_runs_have_finished(sweep: Path) -> None:
-    def progress() -> Progress:
+    def progress() -> Session:
         completions, _ = find_completions([str(sweep)])
-        return Progress("anna", order(completions, "anna", 0.1, 0.1))
+        return Session("anna", order(completions, "anna", 0.1, 0.1))
 
     before = progress()
     tokens = list(before.items)[:7]
@@ -220,7 +220,7 @@ def test_nothing_sent_to_the_browser_tells_the_row_or_kind(client, sweep: Path) 
     now = state(client)
     telling = re.compile("|".join([*ROWS, "seed", "completion|target|duplicate", "png"]))
     for _ in range(16):
-        sent = [client.get(f"/picture/{now['item']}/{w}?scorer=anna") for w in ("shown", "hole")]
+        sent = [client.get(f"/image/{now['item']}/{w}?scorer=anna") for w in ("shown", "hole")]
         assert all(one.status_code == 200 and one.mimetype == "image/png" for one in sent)
         headers = "".join(str(one.headers).replace("image/png", "") for one in sent)
         assert not telling.search(headers) and "Last-Modified" not in headers
@@ -229,15 +229,15 @@ def test_nothing_sent_to_the_browser_tells_the_row_or_kind(client, sweep: Path) 
     assert not telling.search(page.text.lower().replace("score completions", ""))
 
 
-def test_pictures_are_the_ones_that_are_written_down(client, sweep: Path) -> None:
+def test_images_are_the_ones_that_are_written_down(client, sweep: Path) -> None:
     now = state(client)
     files = {}
     while now["item"]:
-        shown = client.get(f"/picture/{now['item']}/shown?scorer=anna").data
+        shown = client.get(f"/image/{now['item']}/shown?scorer=anna").data
         now = score(client, now["item"], 5, 5)
         one = read_scores(sweep / "scores" / "anna.csv")[-1]
         what = "target" if one.kind == "target" else "completion"
-        path = sweep / f"{one.row}-seed0" / "pictures" / "test" / f"{one.index:05d}_{what}.png"
+        path = sweep / f"{one.row}-seed0" / "images" / "test" / f"{one.index:05d}_{what}.png"
         assert shown == path.read_bytes()
         files[one.kind] = path
     assert set(files) == {"completion", "target", "duplicate"}
@@ -282,7 +282,7 @@ def test_a_name_that_is_no_file_name_is_asked_for_again(client, sweep: Path) -> 
 def test_bad_input_is_one_sentence(failure: Callable[..., str], sweep: Path) -> None:
     table = str(sweep)
     assert "there is no such folder" in failure("score", "nowhere")
-    assert "callbacks.saved.count=16" in failure("score", str(sweep / "gap-seed0"))
+    assert "callbacks.images.count=16" in failure("score", str(sweep / "gap-seed0"))
     assert "pqrt=1" in failure("score", table, "pqrt=1")
     assert "port=many" in failure("score", table, "port=many")
     assert "port=70000" in failure("score", table, "port=70000")
@@ -293,7 +293,7 @@ def test_bad_input_is_one_sentence(failure: Callable[..., str], sweep: Path) -> 
 def score_all(folders: list[Path], points: Callable[[Path], int], who: str = "anna") -> None:
     """One person's way through all completions, with the points of a run's folder."""
     completions, _ = find_completions([str(folder) for folder in folders])
-    progress = Progress(who, order(completions, who, 0, 0))
+    progress = Session(who, order(completions, who, 0, 0))
     for token, item in progress.items.items():
         if token not in progress.given():
             progress.record(token, points(item.folder), points(item.folder))
@@ -342,14 +342,14 @@ def test_a_run_and_its_own_evaluation_are_scored_together(tmp_path: Path) -> Non
     write_run(other, "base", 0, 4, 9, mask_hash="other")
     config = "row: null\nname: evaluate\nseed: 0\ncheckpoint: last\nmodel: {width: 8}\n"
     (other / "config.yaml").write_text(config)
-    facts = json.loads((other / "metrics.json").read_text())
-    (other / "metrics.json").write_text(json.dumps(facts | {"run": str(run)}))
+    details = json.loads((other / "metrics.json").read_text())
+    (other / "metrics.json").write_text(json.dumps(details | {"run": str(run)}))
     score_all([run, other], {run: 2, other: 7}.__getitem__)
     found, _ = judged(run, other)
     assert {run: one.local_score for run, one in found.items()} == {run: 2, other: 7}
 
 
-def test_the_same_picture_is_scored_once_and_counts_wherever_it_lies(tmp_path: Path) -> None:
+def test_the_same_image_is_scored_once_and_counts_wherever_it_lies(tmp_path: Path) -> None:
     later, first = tmp_path / "a-later", tmp_path / "b-first"
     write_run(first, "base", 0, 4, 8)
     score_all([tmp_path], lambda run: 6)
@@ -357,14 +357,14 @@ def test_the_same_picture_is_scored_once_and_counts_wherever_it_lies(tmp_path: P
     shutil.copytree(first, later)
     (later / "per_image.csv").write_text("file,index,psnr\na.png,0,1\n")
     completions, left_out = find_completions([str(tmp_path)])
-    assert len(completions) == 4 and f"the same pictures as in {later}" in left_out[first]
+    assert len(completions) == 4 and f"the same images as in {later}" in left_out[first]
     score_all([tmp_path], lambda run: 1)  # nothing is left to be scored
     found, notes = judged(tmp_path)
     assert not notes and len(found) == 2
     assert [(one.local_score, one.number) for one in found.values()] == [(6, 4)] * 2
 
 
-def test_scores_of_pictures_that_are_gone_do_not_count_for_what_came_after(tmp_path: Path) -> None:
+def test_scores_of_images_that_are_gone_do_not_count_for_what_came_after(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     for seed in range(2):
         write_run(sweep / f"base-seed{seed}", "base", seed, 4, 8)
@@ -376,7 +376,7 @@ def test_scores_of_pictures_that_are_gone_do_not_count_for_what_came_after(tmp_p
     assert found[sweep / "base-seed0"] is None
     assert found[sweep / "base-seed1"].number == 8
     assert notes == [
-        "Left out are scores of pictures that are no longer there, as their run was deleted or "
+        "Left out are scores of images that are no longer there, as their run was deleted or "
         "made anew: 4 of anna, 4 of bert."
     ]
     report([str(sweep)], tmp_path / "out", metrics=["psnr"])
@@ -390,12 +390,12 @@ def test_scores_of_pictures_that_are_gone_do_not_count_for_what_came_after(tmp_p
     assert "made anew: 4 of anna, 4 of bert." in notes[0]
 
 
-def test_another_hole_makes_another_picture_of_the_same_completion(tmp_path: Path) -> None:
+def test_another_hole_makes_another_image_of_the_same_completion(tmp_path: Path) -> None:
     write_run(tmp_path, "base", 0, 1)
-    before = find_completions([str(tmp_path)])[0][0].picture
-    masked = tmp_path / "pictures" / "test" / "00000_masked.png"
+    before = find_completions([str(tmp_path)])[0][0].image
+    masked = tmp_path / "images" / "test" / "00000_masked.png"
     Image.open(masked).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(masked)
-    assert find_completions([str(tmp_path)])[0][0].picture != before
+    assert find_completions([str(tmp_path)])[0][0].image != before
 
 
 def test_scores_of_an_earlier_version_count_by_row_and_seed_and_are_named(tmp_path: Path) -> None:
@@ -428,7 +428,7 @@ def test_help_answers_without_torch() -> None:
 def test_a_scorers_name_stays_in_the_folder(sweep: Path) -> None:
     completions, _ = find_completions([str(sweep)])
     with pytest.raises(InputError, match="scorer="):
-        Progress("../anna", completions)
+        Session("../anna", completions)
 
 
 @contextmanager
@@ -534,7 +534,7 @@ def test_scoring_in_a_real_browser(browser, served, sweep: Path, tmp_path: Path)
     wait_for(lambda: shows("3 of 16"))
     press("4")
     browser.save_screenshot(str(tmp_path / "half.png"))
-    press("\ue003")  # Backspace takes back the half score, then goes one picture back
+    press("\ue003")  # Backspace takes back the half score, then goes one image back
     assert not browser.find_elements("css selector", "[aria-pressed=true]")
     press("\ue003")
     wait_for(lambda: shows("2 of 16"))
@@ -564,7 +564,7 @@ def test_scoring_in_a_real_browser(browser, served, sweep: Path, tmp_path: Path)
     # Blind: neither an address that was asked for nor the page itself tells a row or a kind.
     traffic = str(browser.get_log("performance")) + browser.page_source.replace(str(sweep), "")
     traffic = traffic.lower().replace("score completions", "")
-    assert "/picture/" in traffic and "/state" in traffic
+    assert "/image/" in traffic and "/state" in traffic
     assert not re.search("|".join([*ROWS, "seed0", "target.png", "duplicate", "kind="]), traffic)
     assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
     # The server is gone: the page says so, and nothing is lost.
@@ -580,9 +580,7 @@ def test_scoring_in_a_real_browser(browser, served, sweep: Path, tmp_path: Path)
 def test_two_runs_of_one_name_from_the_browser_to_the_report(browser, tmp_path: Path) -> None:
     runs = write_widths(tmp_path / "widths")
     files = {
-        path.read_bytes(): run
-        for run in runs
-        for path in run.glob("pictures/test/*_completion.png")
+        path.read_bytes(): run for run in runs for path in run.glob("images/test/*_completion.png")
     }
     find, fetched = browser.find_element, Counter()
     with serve(str(tmp_path / "widths"), "scorer=anna", "targets=0", "duplicates=0") as (_, url, _):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inpainting.errors import InputError
-from inpainting.scores import (
+from inpainting.scoring.scores import (
     COLUMNS,
     Score,
     append_score,
@@ -33,8 +33,8 @@ def test_scores_come_back_as_they_were_given(tmp_path: Path) -> None:
 def test_a_correction_counts_and_a_duplicate_stands_beside_it() -> None:
     again, twin = replace(ONE, item=5, local_score=9), replace(ONE, item=6, kind="duplicate")
     assert latest([ONE, twin, again]) == [again, twin]
-    # What another run drew is another picture, whatever the run is called.
-    other = replace(ONE, item=7, folder="b-seed0", picture="2e")
+    # What another run drew is another image, whatever the run is called.
+    other = replace(ONE, item=7, folder="b-seed0", image="2e")
     assert latest([ONE, other]) == [ONE, other]
 
 
@@ -42,7 +42,7 @@ def test_a_file_of_an_earlier_version_is_read_and_goes_on(tmp_path: Path) -> Non
     path = score_path(tmp_path, "ann")
     path.parent.mkdir()
     path.write_bytes(OLD.encode())
-    old = Score("then", 0, "completion", "base", 0, 7, 3, 6, picture="")
+    old = Score("then", 0, "completion", "base", 0, 7, 3, 6, image="")
     assert read_scores(path) == [old]
     for given in ([old, ONE], [old, ONE, ONE]):
         append_score(path, ONE)
@@ -51,7 +51,7 @@ def test_a_file_of_an_earlier_version_is_read_and_goes_on(tmp_path: Path) -> Non
         "ann.csv"
     ]
     with open(path, newline="") as file:
-        assert [line["picture"] for line in csv.DictReader(file)] == [None, "1f", "1f"]
+        assert [line["image"] for line in csv.DictReader(file)] == [None, "1f", "1f"]
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,11 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from inpainting.errors import InputError
-from inpainting.jobs import _command, note_end, run_job, run_to_end, sentence, status
-from inpainting.settings import differing
-from inpainting.sweep_table import show
-from inpainting.sweeps import Job, Sweep, check, planned
+from inpainting.runs.folder import failure_reason, status
+from inpainting.runs.settings import differing
+from inpainting.sweeps.job import _command, note_end, run_job, run_to_end, sentence
+from inpainting.sweeps.plan import Job, Sweep, check, planned
+from inpainting.sweeps.table import show
 
 # What each row of report 004's table changes, and what it is compared with.
 TABLE = {
@@ -89,7 +90,7 @@ def test_the_rows_have_the_reports_networks(composed, row: str) -> None:
     assert sum(p.numel() for p in method.parameters()) == PARAMETERS[row]
 
 
-def test_seeds_data_epochs_and_width_are_typed_and_test_pictures_stay(plan) -> None:
+def test_seeds_data_epochs_and_width_are_typed_and_test_images_stay(plan) -> None:
     typed = ["data=folder", "data.root=PATH", "trainer.max_epochs=3", "model.width=8"]
     rows = "experiment=glcic_table/original,glcic_table/later"
     jobs = plan("sweep=glcic_table", rows, "seed=0,1,2", *typed)
@@ -161,7 +162,7 @@ def test_a_table_wants_names_for_its_rows(plan) -> None:
 def test_an_interrupted_job_takes_what_is_typed_about_its_display(
     plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = ["logger=csv", "callbacks.pictures.count=2", "++trainer.enable_progress_bar=false"]
+    shown = ["logger=csv", "callbacks.grids.count=2", "++trainer.enable_progress_bar=false"]
     config = GlobalHydra.instance().hydra.compose_config(
         "train", ["model.width=8", *shown, "resume=null"], RunMode.RUN
     )
@@ -296,9 +297,9 @@ def test_a_corrected_command_runs_what_was_refused_and_what_failed_in_training_w
     folder = tmp_path / "outputs/sweeps/mine/0"
     with pytest.raises(SystemExit):
         command("train", *typed)
-    assert "mask.min_side=70" in sentence(folder)  # that of a hole larger than the picture
+    assert "mask.min_side=70" in failure_reason(folder)  # that of a hole larger than the image
     command("train", *typed, "mask.min_side=8", "mask.max_side=12")
-    assert status(folder) == "finished" and sentence(folder) == ""
+    assert status(folder) == "finished" and failure_reason(folder) == ""
 
     # A training that failed may have cost hours: not again unasked.
     failed = tmp_path / "outputs/sweeps/mine/1"
@@ -330,10 +331,10 @@ def test_a_sweep_that_is_stopped_ends_its_job_and_goes_on_to_the_same_result(
 
     stopped(signal.SIGTERM, 1)
     stopped(signal.SIGINT, 4)
-    done = typed_elsewhere(tmp_path, *typed, "callbacks.pictures.count=2")
+    done = typed_elsewhere(tmp_path, *typed, "callbacks.grids.count=2")
     shown = shown_to_the_end(done)
     assert done.returncode == 0, shown
-    assert OmegaConf.load(folder / "config.yaml").callbacks.pictures.count == 2
+    assert OmegaConf.load(folder / "config.yaml").callbacks.grids.count == 2
     command("train", *typed, "hydra.mode=RUN", "hydra.run.dir=whole")
     assert numbers(folder) == numbers(tmp_path / "whole")
     # What a sweep trained is measured as any other run is, and starts no sweep.
@@ -381,7 +382,7 @@ def test_two_devices_train_each_row_once(tmp_path: Path) -> None:
     assert sorted(path.parent.name for path in outputs.rglob("metrics.json")) == jobs
     assert sorted(p.name for p in (outputs / "sweeps/glcic_table").iterdir() if p.is_dir()) == jobs
     assert [path.name for path in outputs.iterdir() if path.name != "cache"] == ["sweeps"]
-    # 64 pictures in batches of 4 on each of two devices: eight rows of an epoch, logged once
+    # 64 images in batches of 4 on each of two devices: eight rows of an epoch, logged once
     for job in jobs:
         rows = (outputs / "sweeps/glcic_table" / job / "metrics.csv").read_text().splitlines()
         assert len(rows) < 10 and len(set(rows)) == len(rows), rows

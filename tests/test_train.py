@@ -32,10 +32,10 @@ def test_a_run_leaves_the_folder_of_the_design(command, tmp_path: Path, capsys) 
     mean = sum(float(row["psnr_hole"]) for row in rows) / len(rows)
     assert mean == pytest.approx(metrics["psnr_hole"], rel=1e-5)
 
-    pictures = {path.name for path in (run / "pictures").iterdir()}
+    images = {path.name for path in (run / "images").iterdir()}
     grids = {"val_epoch_0000.png", "val_epoch_0001.png", "test.png", "comparison.png"}
-    assert pictures == {*grids, "test"}  # single pictures are in test/
-    grid = Image.open(run / "pictures/test.png")
+    assert images == {*grids, "test"}  # single images are in test/
+    grid = Image.open(run / "images/test.png")
     assert grid.height == 6 * 132 + 4  # six rows: target to completed local crop
     for name in ("mean_fill", "telea", "navier_stokes"):
         other = json.loads((run / "against" / name / "metrics.json").read_text())
@@ -107,7 +107,7 @@ def test_without_callbacks_the_last_weights_are_tested(command, tmp_path: Path) 
 
 
 def test_the_progress_display_can_be_switched_off(composed) -> None:
-    from inpainting.assembly import build_trainer
+    from inpainting.tasks.build import build_trainer
 
     shown = [text for text in NARROW if text != "callbacks.progress=null"]
     for typed, bars in (([], 1), (["trainer.enable_progress_bar=false"], 0)):
@@ -132,7 +132,7 @@ def test_any_mask_goes_with_any_method(command, tmp_path: Path, mask: str) -> No
     assert json.loads((tmp_path / "run/metrics.json").read_text())["psnr_hole"] > 0
 
 
-def test_grey_pictures(command, tmp_path: Path) -> None:
+def test_grey_images(command, tmp_path: Path) -> None:
     command("train", *NARROW, "data.channels=1", "debug=fast", "hydra.run.dir=run")
     assert json.loads((tmp_path / "run/metrics.json").read_text())["n"] > 0
 
@@ -142,7 +142,7 @@ def test_places_end_to_end_on_real_photographs(command, tmp_path: Path, real_dat
     small = [text for text in NARROW if not text.startswith(("data=", "data.patches"))]
     command("train", *small, "data=places", f"data.root={root}", "debug=fast", "hydra.run.dir=run")
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
-    assert metrics["n"] == 8 and (tmp_path / "run/pictures/test.png").is_file()
+    assert metrics["n"] == 8 and (tmp_path / "run/images/test.png").is_file()
 
 
 def test_without_holes_there_is_nothing_to_measure_in_them(command, tmp_path: Path) -> None:

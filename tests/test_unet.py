@@ -68,7 +68,7 @@ def test_takes_other_sizes_and_channels(
 
 
 def test_attention_stands_at_the_lowest_resolutions_asked_for() -> None:
-    """Without attention a pixel does not reach across a large picture; with it, it does."""
+    """Without attention a pixel does not reach across a large image; with it, it does."""
     torch.manual_seed(0)
     x, t = torch.randn(1, 1, 96, 96), torch.tensor([3])
     far = x.clone()
@@ -118,7 +118,7 @@ def test_the_output_is_float32_under_autocast_and_with_bf16_weights() -> None:
         assert torch.allclose(found, exact, atol=0.05)
 
 
-def test_it_learns_to_tell_noise_from_a_picture() -> None:
+def test_it_learns_to_tell_noise_from_a_image() -> None:
     torch.manual_seed(0)
     network = UNet(1, 16, timesteps=4, residual=True)
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)

@@ -18,9 +18,9 @@ import wandb
 import wandb_records
 from conftest import NARROW, typed_in
 
-from inpainting.dashboard import Dashboard, has_key
 from inpainting.errors import InputError
-from inpainting.runs import SWEEP_JOB
+from inpainting.loggers.dashboard import Dashboard, has_key
+from inpainting.runs.folder import SWEEP_JOB
 from inpainting.wandb_view import parse, view
 
 FEW = [*NARROW, "data.patches=[32,8,6]", "trainer.enable_model_summary=false", "logger=wandb"]
@@ -99,17 +99,17 @@ def test_the_summary_keeps_the_best_validation(written: Written) -> None:
         assert written.summary[name]["last"] == pytest.approx(values[-1])
 
 
-def test_the_same_panel_of_pictures_is_logged_at_each_validation(written: Written) -> None:
-    pictures = [row for row in written.history if "pictures.filenames" in row]
-    assert [row["batch"] for row in pictures] == [3, 7]
-    assert [row["pictures.captions"] for row in pictures] == [["epoch 0"], ["epoch 1"]]
-    for row in pictures:
-        (file,) = row["pictures.filenames"]
+def test_the_same_panel_of_images_is_logged_at_each_validation(written: Written) -> None:
+    images = [row for row in written.history if "images.filenames" in row]
+    assert [row["batch"] for row in images] == [3, 7]
+    assert [row["images.captions"] for row in images] == [["epoch 0"], ["epoch 1"]]
+    for row in images:
+        (file,) = row["images.filenames"]
         assert list((written.folder / "wandb").glob(f"offline-run-*/files/{file}"))
 
 
 def test_the_test_table_has_split_and_the_numbers_of_per_image_csv(written: Written) -> None:
-    (path,) = [row["test/pictures.path"] for row in written.history if "test/pictures.path" in row]
+    (path,) = [row["test/images.path"] for row in written.history if "test/images.path" in row]
     (file,) = (written.folder / "wandb").glob(f"offline-run-*/files/{path}")
     table = json.loads(file.read_text())
     assert table["columns"][:4] == ["file", "target", "masked", "completion"]
@@ -118,8 +118,8 @@ def test_the_test_table_has_split_and_the_numbers_of_per_image_csv(written: Writ
     assert len(table["data"]) == len(rows) == 6
     for line, row in zip(table["data"], rows, strict=True):
         values = dict(zip(table["columns"], line, strict=True))
-        pictures = [values.pop(kind) for kind in ("target", "masked", "completion")]
-        assert None not in pictures
+        images = [values.pop(kind) for kind in ("target", "masked", "completion")]
+        assert None not in images
         assert values.pop("file") == row.pop("file")
         assert values == {name: pytest.approx(float(value)) for name, value in row.items()}
     numbers = json.loads((written.folder / "metrics.json").read_text())
@@ -224,4 +224,4 @@ def test_a_view_shows_the_runs_of_its_sweep_alone() -> None:
         pytest.skip("needs wandb-workspaces, an extra that is not installed here")
     saved = view("anna", "inpainting", "table")._to_model().model_dump_json()
     assert '{"section":"run","name":"group"},"op":"=","value":"table"' in saved
-    assert "val/psnr_hole" in saved and "test/pictures" in saved
+    assert "val/psnr_hole" in saved and "test/images" in saved

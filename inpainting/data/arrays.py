@@ -1,7 +1,7 @@
 """The prepared format: a folder of uint8 arrays that are read without decoding, and the split.
 
     train.npy  val.npy  test.npy    (N, H, W, C) uint8, opened memory-mapped
-    train.csv  val.csv  test.csv    a line a picture: file (relative to its root), class, ...
+    train.csv  val.csv  test.csv    a line an image: file (relative to its root), class, ...
     manifest.json                   version, settings, counts, class names, sha256 of the arrays
 
 Readers take the columns `file` and `class` and ignore all others, so whoever writes the folder may
@@ -32,11 +32,11 @@ TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 
 @dataclass(frozen=True)
 class Split:
-    """The pictures of one split.
+    """The images of one split.
 
     Attributes:
         images: (N, H, W, C) uint8, in memory or memory-mapped
-        files: a name a picture
+        files: a name an image
         labels: (N,) int64, or None where the data has no classes
         attributes: (N, A) float32, or None where the data has none
     """
@@ -50,12 +50,12 @@ class Split:
 def split_indices(
     count: int, shares: Sequence[float] = (0.85, 0.10, 0.05), split_seed: int = 2020
 ) -> dict[str, np.ndarray]:
-    """Divide `count` pictures into train, val and test, by chance.
+    """Divide `count` images into train, val and test, by chance.
 
-    The order within a split is by chance too: its first pictures are a fair sample of it.
+    The order within a split is by chance too: its first images are a fair sample of it.
 
     Args:
-        count: number of pictures
+        count: number of images
         shares: of train, val and test, which add up to 1
         split_seed: the chance
 
@@ -63,7 +63,7 @@ def split_indices(
         the indices of each split: disjoint, complete, none empty
 
     Raises:
-        InputError: fewer than three pictures, or shares that are no shares.
+        InputError: fewer than three images, or shares that are no shares.
     """
     if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
         raise InputError(
@@ -71,9 +71,7 @@ def split_indices(
             "as data.shares=[.85,.10,.05]"
         )
     if count < 3:
-        raise InputError(
-            f"{count} pictures cannot be split into train, val and test: give 3 or more"
-        )
+        raise InputError(f"{count} images cannot be split into train, val and test: give 3 or more")
     val, test = (max(1, round(share * count)) for share in shares[1:])
     train = max(1, count - val - test)
     val = min(val, count - train - 1)
@@ -109,16 +107,16 @@ def _write_header(array: Any, count: int, shape: tuple[int, ...]) -> None:
 
 
 def write_split(folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[str, Any]]]) -> int:
-    """Write one split's array and csv, a picture at a time, without holding them in memory.
+    """Write one split's array and csv, an image at a time, without holding them in memory.
 
     Args:
         folder: what `writing` gave
         split: "train", "val" or "test"
-        rows: pairs of a picture (H, W, C) uint8, all of one shape, and its line of the csv, with
+        rows: pairs of an image (H, W, C) uint8, all of one shape, and its line of the csv, with
             `file`, `class` ("" for none) and whatever else is worth keeping, all with equal keys
 
     Returns:
-        the number of pictures written
+        the number of images written
     """
     count, shape, table = 0, (0, 0, 0), None
     with (
@@ -179,11 +177,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text())
         version = manifest["version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is no manifest of prepared pictures: prepare them anew"
-        ) from error
+        raise InputError(f"{path} is no manifest of prepared images: prepare them anew") from error
     if version != VERSION:
-        raise InputError(f"{path} has version {version}, not {VERSION}: prepare the pictures anew")
+        raise InputError(f"{path} has version {version}, not {VERSION}: prepare the images anew")
     return manifest
 
 
@@ -207,9 +203,7 @@ def read(folder: Path, split: str) -> Split:
             f"{array} is {images.dtype} {images.shape}, not uint8 {shape}: delete {folder}"
         )
     if len(rows) != len(images):
-        raise InputError(
-            f"{lines} has {len(rows)} lines for {len(images)} pictures: delete {folder}"
-        )
+        raise InputError(f"{lines} has {len(rows)} lines for {len(images)} images: delete {folder}")
     label = {name: index for index, name in enumerate(manifest["classes"])}
     if label and (unknown := {name for _, name in rows} - set(label)):
         raise InputError(

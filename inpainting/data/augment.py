@@ -9,11 +9,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class FlipZoom:
-    """Mirror half of the pictures and enlarge each around a random place.
+    """Mirror half of the images and enlarge each around a random place.
 
     Args:
-        flip: mirror left to right, each picture with probability 1/2
-        zoom: largest enlargement; a picture keeps a share of each side drawn from [1/zoom, 1]
+        flip: mirror left to right, each image with probability 1/2
+        zoom: largest enlargement; an image keeps a share of each side drawn from [1/zoom, 1]
     """
 
     flip: bool = True

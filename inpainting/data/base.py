@@ -1,8 +1,8 @@
-"""The data module every data set shares: batches of pictures with holes.
+"""The data module every data set shares: batches of images with holes.
 
-A data set delivers uint8 pictures; this class reads them by whole batches, converts and augments
+A data set delivers uint8 images; this class reads them by whole batches, converts and augments
 them on the device, and gives each one its hole: at training a fresh one, at evaluation the one
-that belongs to the picture.
+that belongs to the image.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from inpainting.chance import stream
 from inpainting.data.arrays import Split
 from inpainting.errors import InputError
+from inpainting.rng import seed_from
 
 Batch = dict[str, Tensor]
 MaskKind = Callable[[int, int, int, torch.Generator], Tensor]
@@ -28,13 +28,13 @@ TRAINING, AUGMENTED, FIXED_HOLES = 0, 1, 2  # streams of chance, apart from each
 
 
 class ImageDataset(Dataset):
-    """Pictures by whole batches: one indexed read, no decoding, no Python per sample."""
+    """Images by whole batches: one indexed read, no decoding, no Python per sample."""
 
     def __init__(self, split: Split, masks: np.ndarray | None = None):
         self.split, self.masks = split, masks
 
     def __len__(self) -> int:
-        """Number of pictures."""
+        """Number of images."""
         return len(self.split.images)
 
     def __getitems__(self, indices: list[int]) -> Batch:
@@ -59,7 +59,7 @@ def as_read(batch: Batch) -> Batch:
 
 
 def draw_masks(mask: MaskKind, count: int, height: int, width: int, *key: int) -> np.ndarray:
-    """The one hole that belongs to each picture, from (key, index) alone.
+    """The one hole that belongs to each image, from (key, index) alone.
 
     Returns:
         (count, height, width) uint8, 255 = hole
@@ -70,13 +70,13 @@ def draw_masks(mask: MaskKind, count: int, height: int, width: int, *key: int) -
     masks = np.empty((count, height, width), dtype=np.uint8)
     generator = torch.Generator()
     for index in range(count):
-        generator.manual_seed(stream(*key, index))
+        generator.manual_seed(seed_from(*key, index))
         drawn = mask(1, height, width, generator)
         masks[index] = (drawn[0, 0] * 255).round().to(torch.uint8).numpy()
     covered = (masks > 0).all(axis=(1, 2))
     if covered.any():
         raise InputError(
-            f"the hole of picture {int(covered.argmax())} covers all of it and leaves "
+            f"the hole of image {int(covered.argmax())} covers all of it and leaves "
             f"nothing to fill from: choose smaller holes ({mask})"
         )
     return masks
@@ -86,20 +86,20 @@ class InpaintingDataModule(LightningDataModule):
     """Batches {"image", "mask", "index"} and, where the data has them, "label" or "attributes".
 
     image (B, C, H, W) float32 in [0, 1], mask (B, 1, H, W) float32 with 1 = hole, index (B,) int64
-    is the picture's place in its split, label (B,) int64, attributes (B, A) float32.
+    is the image's place in its split, label (B,) int64, attributes (B, A) float32.
 
     Args:
         mask: kind of hole, see `inpainting.masks`
-        image_size: side of the square pictures, in pixels
+        image_size: side of the square images, in pixels
         channels: 1 (grey) or 3 (RGB)
-        batch_size: pictures a training step, on each device
-        eval_batch_size: pictures a batch at validation and test
+        batch_size: images a training step, on each device
+        eval_batch_size: images a batch at validation and test
         num_workers: processes that read; 0 reads in the training process
         seed: training's chance: order, augmentation, holes
-        split_seed: divides the pictures into training, validation and test
+        split_seed: divides the images into training, validation and test
         eval_mask_seed: draws the holes of validation and test
         augment: (images, generator) -> images, on the device, at training only
-        train_holes: "dynamic" gives a training picture a new hole in each epoch, "fixed" one for
+        train_holes: "dynamic" gives a training image a new hole in each epoch, "fixed" one for
             the whole training
 
     Raises:
@@ -166,7 +166,7 @@ class InpaintingDataModule(LightningDataModule):
             world = self._world_size
             if count < self.batch_size * world:
                 raise InputError(
-                    f"{count} training pictures are fewer than one batch "
+                    f"{count} training images are fewer than one batch "
                     f"(data.batch_size={self.batch_size}, on {world} device(s)): "
                     f"type data.batch_size={max(1, count // world)} or less"
                 )
@@ -177,7 +177,7 @@ class InpaintingDataModule(LightningDataModule):
         return ImageDataset(split, draw_masks(self.mask, count, height, width, *key))
 
     def mask_hash(self, split: str = "test") -> str:
-        """Names exactly these pictures with exactly these holes; equal only if both are."""
+        """Names exactly these images with exactly these holes; equal only if both are."""
         dataset = self.datasets[split]
         digest = hashlib.sha256(dataset.masks.tobytes())
         for start in range(0, len(dataset), 1024):
@@ -185,21 +185,21 @@ class InpaintingDataModule(LightningDataModule):
         return digest.hexdigest()[:16]
 
     def file(self, split: str, index: int) -> str:
-        """The name of one picture."""
+        """The name of one image."""
         return Path(self.datasets[split].split.files[index]).as_posix()
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled by (seed, epoch), the last incomplete batch dropped.
 
         The sampler is torch's distributed one also on one device: its order depends on the seed
-        and the epoch alone, so a resumed run meets the pictures in the same order.
+        and the epoch alone, so a resumed run meets the images in the same order.
         """
         dataset = self.datasets["train"]
         sampler = DistributedSampler(
             dataset,
             num_replicas=self._world_size,
             rank=self._rank,
-            seed=stream(self.seed) % 2**31,
+            seed=seed_from(self.seed) % 2**31,
             drop_last=True,
         )
         sampler.set_epoch(self._next_epoch)
@@ -270,8 +270,8 @@ class InpaintingDataModule(LightningDataModule):
         if self._seeded_epoch != epoch:
             self._seeded_epoch = epoch
             self.generator = self._epoch_generator(device, epoch)
-            torch.manual_seed(stream(self.seed, self._rank, epoch, TRAINING))
+            torch.manual_seed(seed_from(self.seed, self._rank, epoch, TRAINING))
 
     def _epoch_generator(self, device: torch.device, epoch: int) -> torch.Generator:
-        seed = stream(self.seed, self._rank, epoch, AUGMENTED)
+        seed = seed_from(self.seed, self._rank, epoch, AUGMENTED)
         return torch.Generator(device).manual_seed(seed)

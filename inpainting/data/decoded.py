@@ -1,4 +1,4 @@
-"""Picture files decoded once: resized into the prepared format, kept in the cache."""
+"""Image files decoded once: resized into the prepared format, kept in the cache."""
 
 import hashlib
 import json
@@ -20,16 +20,16 @@ from inpainting.data import arrays
 from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError
-from inpainting.files import read_uint8
+from inpainting.images.files import read_uint8
 
 log = logging.getLogger(__name__)
 
-CHUNK = 512  # pictures decoded ahead of the one that is written, so that memory stays bounded
+CHUNK = 512  # images decoded ahead of the one that is written, so that memory stays bounded
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The picture files of a data set.
+    """The image files of a data set.
 
     Attributes:
         root: the folder that `files` are relative to
@@ -61,7 +61,7 @@ def fingerprint(listing: Listing, settings: dict[str, Any]) -> str:
 def _decoded(
     listing: Listing, indices: np.ndarray, settings: dict[str, Any]
 ) -> Iterator[np.ndarray | InputError]:
-    """The pictures in order, decoded by threads (PIL lets go of the interpreter's lock)."""
+    """The images in order, decoded by threads (PIL lets go of the interpreter's lock)."""
 
     def attempt(index: int) -> np.ndarray | InputError:
         path = listing.root / listing.files[index]
@@ -88,7 +88,7 @@ def _rows(
 
 
 def decode(listing: Listing, folder: Path, settings: dict[str, Any]) -> None:
-    """Decode, shrink and split the pictures into `folder`, in the prepared format.
+    """Decode, shrink and split the images into `folder`, in the prepared format.
 
     Args:
         listing: the files
@@ -101,7 +101,7 @@ def decode(listing: Listing, folder: Path, settings: dict[str, Any]) -> None:
     splits = arrays.split_indices(len(listing.files), settings["shares"], settings["split_seed"])
     total, written = len(listing.files), 0
     with arrays.writing(folder) as part, Progress() as progress:
-        progress.add_task(f"decoding {total} pictures", total=total)
+        progress.add_task(f"decoding {total} images", total=total)
         for split, indices in splits.items():
             rows = _rows(listing, indices, settings, progress)
             count = arrays.write_split(part, split, rows)
@@ -120,11 +120,11 @@ def check_prepared(folder: Path, image_size: int, channels: int) -> None:
     Raises:
         InputError: another size or another number of channels.
     """
-    for split, facts in arrays.read_manifest(folder)["splits"].items():
-        _, height, width, depth = facts["shape"]
+    for split, details in arrays.read_manifest(folder)["splits"].items():
+        _, height, width, depth = details["shape"]
         if (height, width) != (image_size, image_size):
             raise InputError(
-                f"{folder} holds {split} pictures of {height}x{width} px, not data.image_size="
+                f"{folder} holds {split} images of {height}x{width} px, not data.image_size="
                 f"{image_size}: type data.image_size={height} or prepare them anew"
             )
         if depth != channels:
@@ -132,11 +132,11 @@ def check_prepared(folder: Path, image_size: int, channels: int) -> None:
 
 
 class DecodedDataModule(InpaintingDataModule):
-    """A data set of picture files, which are decoded into the cache at first use.
+    """A data set of image files, which are decoded into the cache at first use.
 
     Args:
-        root: the folder of the pictures, or one in the prepared format, which is read as it is
-        cache: folder for the decoded pictures; each state of files and settings has its own in it
+        root: the folder of the images, or one in the prepared format, which is read as it is
+        cache: folder for the decoded images; each state of files and settings has its own in it
         shares: of train, val and test
         on_error: "stop" at a file that cannot be read, or "skip" and count such files
         **kwargs: of `InpaintingDataModule`
@@ -159,7 +159,7 @@ class DecodedDataModule(InpaintingDataModule):
 
     @abstractmethod
     def listing(self) -> Listing:
-        """The picture files below `self.root`.
+        """The image files below `self.root`.
 
         Raises:
             InputError: there are none.
@@ -177,7 +177,7 @@ class DecodedDataModule(InpaintingDataModule):
     def folder(self) -> Path:
         """The folder in the prepared format, written now if it is not there."""
         if self.root is None:
-            raise InputError("no folder of pictures is given: type data.root=PATH")
+            raise InputError("no folder of images is given: type data.root=PATH")
         if not self.root.is_dir():
             raise InputError(f"{self.root} is not a folder: type data.root=PATH")
         if arrays.is_prepared(self.root):

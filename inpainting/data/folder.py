@@ -1,22 +1,22 @@
-"""Any pictures: every file below a folder."""
+"""Any images: every file below a folder."""
 
 from inpainting.data.decoded import DecodedDataModule, Listing, file_version
 from inpainting.errors import InputError
-from inpainting.files import list_pictures
+from inpainting.images.files import list_images
 
 
 class FolderDataModule(DecodedDataModule):
-    """Every picture below `root`, at any depth; its class is its first folder below `root`."""
+    """Every image below `root`, at any depth; its class is its first folder below `root`."""
 
     def listing(self) -> Listing:
-        """The picture files, sorted.
+        """The image files, sorted.
 
         Raises:
             InputError: there are none.
         """
-        paths = list_pictures(self.root)
+        paths = list_images(self.root)
         if not paths:
-            raise InputError(f"{self.root} has no picture in it: type data.root=PATH")
+            raise InputError(f"{self.root} has no image in it: type data.root=PATH")
         relative = [path.relative_to(self.root) for path in paths]
         return Listing(
             root=self.root,

@@ -1,4 +1,4 @@
-"""Patches of the photographs that come inside scikit-image: real pictures without a download.
+"""Patches of the photographs that come inside scikit-image: real images without a download.
 
 Each photograph is cut into three bands along its longer side, one for each split, and a patch lies
 wholly inside its band, so no pixel is in two splits, at any scale. Patches of one split overlap.
@@ -16,7 +16,7 @@ from PIL import Image
 from inpainting.data.arrays import SPLITS, Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError
-from inpainting.files import read_photo
+from inpainting.images.files import read_photo
 
 # The colour photographs of the wheel. Left out: what is no everyday scene (retina, a tissue, the
 # Hubble field, a colour wheel) and motorcycle_right, which shows the scene of motorcycle_left.

@@ -46,11 +46,11 @@ def _lines(path: Path) -> list[tuple[str, int]]:
 class PlacesDataModule(DecodedDataModule):
     """Chosen categories of Places365, split anew.
 
-    Pictures that are listed but absent are left out with a warning: a part of Places365 will do.
+    Images that are listed but absent are left out with a warning: a part of Places365 will do.
 
     Args:
         categories: names as in categories_places365.txt, without the leading /a/
-        sources: parts of Places365 to take pictures from, "train", "val" or both
+        sources: parts of Places365 to take images from, "train", "val" or both
         download: fetch what is missing through torchvision: tens of gigabytes
         prepared: a folder in the prepared format, read instead of `root`
         **kwargs: of `DecodedDataModule`
@@ -90,10 +90,10 @@ class PlacesDataModule(DecodedDataModule):
         super().prepare_data()
 
     def listing(self) -> Listing:
-        """The pictures of the categories, as far as they are on disk.
+        """The images of the categories, as far as they are on disk.
 
         Raises:
-            InputError: an unknown category, a missing list, or not one picture.
+            InputError: an unknown category, a missing list, or not one image.
         """
         names = self._category_names()
         files, classes, versions, absent = [], [], [], 0
@@ -112,12 +112,12 @@ class PlacesDataModule(DecodedDataModule):
                 classes.append(names[number])
         if not files:
             raise InputError(
-                f"{self.root} has none of the {absent} pictures that its lists name for these "
+                f"{self.root} has none of the {absent} images that its lists name for these "
                 "categories: type data.root=PATH, or fetch them with data.download=true"
             )
         if absent:
             log.warning(
-                "%d of %d listed pictures are not in %s", absent, absent + len(files), self.root
+                "%d of %d listed images are not in %s", absent, absent + len(files), self.root
             )
         return Listing(self.root, files, classes, versions)
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inpainting.chance import Chance, normal_
 from inpainting.diffusion.denoiser import Network, as_denoiser
 from inpainting.diffusion.jumps import jump, moves
 from inpainting.diffusion.process import Diffusion
 from inpainting.diffusion.steps import check_eta, steps_down
 from inpainting.diffusion.walk import Sampler, empty_pair, known_pixels
+from inpainting.rng import Generators, normal_
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class DDNM(Sampler):
         image: Tensor,
         mask: Tensor,
         diffusion: Diffusion,
-        rng: Chance = None,
+        rng: Generators = None,
     ) -> Tensor:
         """See `Sampler`."""
         known, down = known_pixels(mask), steps_down(diffusion, self.eta)

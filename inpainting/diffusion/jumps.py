@@ -26,7 +26,7 @@ def jump_schedule(timesteps: int, jump_length: int, jump_n_sample: int) -> list[
         jump_n_sample: r, how often each stretch is walked; 1 never jumps
 
     Returns:
-        neighbours differ by one; the last is -1, the clean picture
+        neighbours differ by one; the last is -1, the clean image
 
     Raises:
         InputError: not a whole number, or below 1.

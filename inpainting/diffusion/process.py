@@ -67,7 +67,7 @@ class Diffusion:
         return Diffusion(self.betas, self.objective, self.times, device)
 
     def q_sample(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """Noise pictures to step t: sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps.
+        """Noise images to step t: sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps.
 
         Args:
             x_0: (B, C, H, W) in [-1, 1]

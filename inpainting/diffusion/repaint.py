@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inpainting.chance import Chance, normal_
 from inpainting.diffusion.denoiser import Network, as_denoiser
 from inpainting.diffusion.jumps import jump, moves
 from inpainting.diffusion.process import Diffusion
 from inpainting.diffusion.steps import steps_down
 from inpainting.diffusion.walk import Sampler, empty_pair, known_pixels
+from inpainting.rng import Generators, normal_
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RePaint(Sampler):
         image: Tensor,
         mask: Tensor,
         diffusion: Diffusion,
-        rng: Chance = None,
+        rng: Generators = None,
     ) -> Tensor:
         """See `Sampler`."""
         known, down = known_pixels(mask), steps_down(diffusion)

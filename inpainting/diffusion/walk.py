@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from inpainting.chance import Chance
 from inpainting.diffusion.denoiser import Guidance, Network
 from inpainting.diffusion.guidance.none import Unguided
 from inpainting.diffusion.jumps import jump_schedule, network_calls
 from inpainting.diffusion.process import Diffusion
 from inpainting.errors import InputError, check_whole
+from inpainting.rng import Generators
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Sampler(ABC):
         image: Tensor,
         mask: Tensor,
         diffusion: Diffusion,
-        rng: Chance = None,
+        rng: Generators = None,
     ) -> Tensor:
         """Fill holes.
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from inpainting.image import to_eight_bits
+from inpainting.images.algebra import to_eight_bits
 
 
 @dataclass(frozen=True)

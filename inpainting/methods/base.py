@@ -2,7 +2,7 @@
 
 A method writes `predict` and, if it trains, `training_step` and `configure_optimizers`. The base
 class erases before `predict` and composites after it, so that no method can look inside a hole,
-fits pictures of any size to the network, and evaluates.
+fits images of any size to the network, and evaluates.
 """
 
 from abc import abstractmethod
@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inpainting.chance import Chance, picture_generators
 from inpainting.errors import InputError, check_whole
-from inpainting.image import Fill, composite, erase
+from inpainting.images.algebra import Fill, composite, erase
 from inpainting.images.evaluated import Completed, Evaluated
 from inpainting.losses import squared_error
 from inpainting.methods.sizes import padded, through_windows
 from inpainting.methods.training import TrainingHooks
+from inpainting.rng import Generators, image_generators
 
 Batch = dict[str, Tensor]
 
@@ -31,11 +31,11 @@ class Inpainter(TrainingHooks):
     Args:
         channels: image channels
         fill: what erased pixels are replaced by: a number, a colour or "mean"
-        fixed_size: the side of the only pictures the network is given. Larger and smaller ones
+        fixed_size: the side of the only images the network is given. Larger and smaller ones
             are filled by a window around each hole, shrunk or enlarged to this side. None: the
             network takes any multiple of `size_multiple`; other sizes are padded.
-        val_completions: validation completes the pictures with an index below this; None is all
-        num_completions: completions of each picture at validation and test
+        val_completions: validation completes the images with an index below this; None is all
+        num_completions: completions of each image at validation and test
         completion_seed: of the chance that evaluation completes with; another one gives other
             completions of the same holes
         lr_schedule: see `TrainingHooks`
@@ -47,7 +47,7 @@ class Inpainter(TrainingHooks):
     # Settings that weights are trained for: with others they load, and mean something else.
     bound_to_weights: tuple[str, ...] = ()
     trained = True  # False: there is nothing to fit
-    stochastic = False  # True: evaluation hands it a generator for each picture
+    stochastic = False  # True: evaluation hands it a generator for each image
     size_multiple = 1
 
     def __init__(
@@ -78,24 +78,24 @@ class Inpainter(TrainingHooks):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: Chance = None,
+        generator: Generators = None,
     ) -> Tensor:
-        """Predict the whole picture.
+        """Predict the whole image.
 
         Args:
             masked_image: (B, C, H, W) in [0, 1], erased where mask > 0
             mask: (B, 1, H, W) in [0, 1], 1 = hole
             attributes: (B, A), what the completion should show, where the method knows them
-            generator: all chance comes from it, or each picture's from its own; None is torch's
+            generator: all chance comes from it, or each image's from its own; None is torch's
 
         Returns:
             (B, C, H, W) in [0, 1]
         """
 
     def evaluation_loss(
-        self, batch: Batch, prediction: Tensor | None, generator: Chance
+        self, batch: Batch, prediction: Tensor | None, generator: Generators
     ) -> Tensor | None:
-        """The loss that validation reports as `val/loss`, for each picture (B,).
+        """The loss that validation reports as `val/loss`, for each image (B,).
 
         By default the mean squared error of the prediction; none of a `stochastic` method, of which
         one sample says little, and none where nothing is trained.
@@ -103,13 +103,13 @@ class Inpainter(TrainingHooks):
         Args:
             batch: of a size that the network takes
             prediction: `predict`'s of this batch (B, C, H, W); None of a `stochastic` method
-            generator: one for each picture, if the method is `stochastic`
+            generator: one for each image, if the method is `stochastic`
         """
         if self.stochastic or not self.trained:
             return None
         return squared_error(prediction, batch["image"])
 
-    def facts(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """What `metrics.json` should say of how this method fills."""
         return {}
 
@@ -119,10 +119,10 @@ class Inpainter(TrainingHooks):
         image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: Chance = None,
+        generator: Generators = None,
         num_completions: int = 1,
     ) -> Tensor:
-        """Fill the holes of pictures of any size.
+        """Fill the holes of images of any size.
 
         Args:
             image: (B, C, H, W) in [0, 1]; what lies under the hole is never looked at
@@ -142,7 +142,7 @@ class Inpainter(TrainingHooks):
         image: Tensor,
         mask: Tensor,
         attributes: Tensor | None,
-        generator: Chance,
+        generator: Generators,
         num_completions: int,
     ) -> Tensor:
         """(B, k, C, H, W), not yet composited."""
@@ -162,7 +162,7 @@ class Inpainter(TrainingHooks):
         return predict(*inputs, generator).float().unflatten(0, (batch, num_completions))
 
     def fits(self, height: int, width: int) -> bool:
-        """Whether the network is given pictures of this size as they are, but for padding."""
+        """Whether the network is given images of this size as they are, but for padding."""
         return self.fixed_size is None or (height, width) == (self.fixed_size, self.fixed_size)
 
     def evaluate(self, batch: Batch, completions: int | None) -> Evaluated:
@@ -197,12 +197,12 @@ class Inpainter(TrainingHooks):
             batch["index"], image, mask, prediction, completion, batch.get("label"), attributes
         )
 
-    def _chance(self, index: Tensor, use: int, completions: int = 1) -> Chance:
-        """Generators of these pictures; none for a method that draws nothing."""
+    def _chance(self, index: Tensor, use: int, completions: int = 1) -> Generators:
+        """Generators of these images; none for a method that draws nothing."""
         if not self.stochastic:
             return None
         key = (self.completion_seed, use)
-        return picture_generators(index, self.device, *key, completions=completions)
+        return image_generators(index, self.device, *key, completions=completions)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Evaluated:
         """See `evaluate`."""

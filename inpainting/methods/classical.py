@@ -5,16 +5,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inpainting.chance import Chance
 from inpainting.errors import InputError
-from inpainting.image import known_mean
+from inpainting.images.algebra import known_mean
 from inpainting.methods.base import Inpainter
+from inpainting.rng import Generators
 
 ALGORITHMS = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
 
 
 class MeanFill(Inpainter):
-    """Every hole gets the mean colour of its picture's known pixels."""
+    """Every hole gets the mean colour of its image's known pixels."""
 
     trained = False
 
@@ -23,14 +23,14 @@ class MeanFill(Inpainter):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: Chance = None,
+        generator: Generators = None,
     ) -> Tensor:
         """(B, C, H, W) to the same shape."""
         return known_mean(masked_image, mask).expand_as(masked_image)
 
 
 class OpenCVFill(Inpainter):
-    """OpenCV's classical inpainting of 8-bit pictures, one picture after another on the CPU.
+    """OpenCV's classical inpainting of 8-bit images, one image after another on the CPU.
 
     Args:
         algorithm: "telea" (fast marching, A. Telea 2004) or "navier_stokes" (M. Bertalmio et
@@ -55,17 +55,17 @@ class OpenCVFill(Inpainter):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: Chance = None,
+        generator: Generators = None,
     ) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        pictures = (masked_image * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        images = (masked_image * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         holes = (mask[:, 0] > 0).to(torch.uint8).cpu().numpy()
-        filled = np.stack([self._fill(*pair) for pair in zip(pictures, holes, strict=True)])
+        filled = np.stack([self._fill(*pair) for pair in zip(images, holes, strict=True)])
         tensor = torch.from_numpy(filled).to(masked_image.device)
         return tensor.permute(0, 3, 1, 2).float() / 255
 
-    def _fill(self, picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    def _fill(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         """(H, W, C) uint8; OpenCV takes 1 or 3 channels."""
-        picture = np.ascontiguousarray(picture)
-        filled = cv2.inpaint(picture, hole, self.radius, ALGORITHMS[self.algorithm])
-        return filled.reshape(picture.shape)
+        image = np.ascontiguousarray(image)
+        filled = cv2.inpaint(image, hole, self.radius, ALGORITHMS[self.algorithm])
+        return filled.reshape(image.shape)

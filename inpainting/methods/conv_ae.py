@@ -1,8 +1,8 @@
-"""ConvAE: a convolutional autoencoder that reconstructs erased pictures (report 002).
+"""ConvAE: a convolutional autoencoder that reconstructs erased images (report 002).
 
 The objective is the reconstruction error of f(erased x) against the target, over the image or the
 hole, with a frequency term where wanted. Departure from the report's code: the target is the clean
-picture; its authors' code compared with the erased one, which teaches the network to draw the hole.
+image; its authors' code compared with the erased one, which teaches the network to draw the hole.
 """
 
 from collections.abc import Callable
@@ -11,22 +11,22 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from inpainting.chance import Chance
 from inpainting.errors import InputError
-from inpainting.image import erase
+from inpainting.images.algebra import erase
 from inpainting.losses import absolute_error, focal_frequency, squared_error
 from inpainting.methods.base import Batch, Inpainter
+from inpainting.rng import Generators
 
 # By name, not by `_partial_`: Hydra checks what that makes anew at each call, 0.1 ms long.
 LOSSES = {"squared_error": squared_error, "absolute_error": absolute_error}
 
 
 class ConvAE(Inpainter):
-    """An autoencoder on the erased picture; it is not told where the hole is.
+    """An autoencoder on the erased image; it is not told where the hole is.
 
     Args:
         network: (B, C, fixed_size, fixed_size) to the same shape, in [0, 1]
-        loss: reconstruction error of each picture, one of `LOSSES`
+        loss: reconstruction error of each image, one of `LOSSES`
         frequency_weight: of the focal frequency loss that is added; 0 leaves it out
         region: "image" (report) or "hole", where the error counts
         target: "clean", or "erased" as in the report's code
@@ -69,13 +69,13 @@ class ConvAE(Inpainter):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: Chance = None,
+        generator: Generators = None,
     ) -> Tensor:
         """(B, C, H, W) to the same shape; deterministic."""
         return self.network(masked_image)
 
     def reconstruction(self, batch: Batch, prediction: Tensor) -> Tensor:
-        """The objective for each picture, (B,)."""
+        """The objective for each image, (B,)."""
         image, mask = batch["image"], batch["mask"]
         target = erase(image, mask, self.fill) if self.target == "erased" else image
         weight = mask if self.region == "hole" else None
@@ -84,7 +84,7 @@ class ConvAE(Inpainter):
             loss = loss + self.frequency_weight * focal_frequency(prediction, target, weight)
         return loss
 
-    def evaluation_loss(self, batch: Batch, prediction: Tensor, generator: Chance) -> Tensor:
+    def evaluation_loss(self, batch: Batch, prediction: Tensor, generator: Generators) -> Tensor:
         """The objective."""
         return self.reconstruction(batch, prediction)
 

@@ -1,7 +1,7 @@
 """DDPM filled with RePaint: a diffusion model that never learnt to inpaint (report 003).
 
 The objective is the squared error of the network's output against what `Diffusion.target` says of
-one noising of the clean picture (arXiv 2006.11239, eq. 14). Departures from the report's code: one
+one noising of the clean image (arXiv 2006.11239, eq. 14). Departures from the report's code: one
 noising a step, not two; no noising before a prediction; trained and sampled on one schedule; the
 average that follows the weights slowly is what samples.
 """
@@ -15,7 +15,6 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from inpainting.chance import Chance, integers, normal_
 from inpainting.diffusion.medoid import medoid
 from inpainting.diffusion.process import Diffusion
 from inpainting.diffusion.walk import Sampler
@@ -24,6 +23,7 @@ from inpainting.losses import squared_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.nn.average import Average, decay_after
 from inpainting.nn.folded import Folded
+from inpainting.rng import Generators, normal_, random_times
 
 SECONDS_BETWEEN_LINES = 60  # of a long sampling's progress
 
@@ -31,7 +31,7 @@ _say = rank_zero_only(print)
 
 
 class DDPM(Inpainter):
-    """Learns to denoise whole pictures; fills by sampling under the known pixels.
+    """Learns to denoise whole images; fills by sampling under the known pixels.
 
     Args:
         network: x_t (B, C, H, W) in about [-1, 1] and times (B,) to (B, C, H, W); states its
@@ -80,7 +80,7 @@ class DDPM(Inpainter):
         """Calls of the network for one filling."""
         return self.sampler.network_calls * self.candidates
 
-    def facts(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """The sampler and what it costs."""
         return {
             "sampler": str(self.sampler),
@@ -94,9 +94,9 @@ class DDPM(Inpainter):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: Chance = None,
+        generator: Generators = None,
     ) -> Tensor:
-        """(B, C, H, W) to the same shape; known pixels are the picture's."""
+        """(B, C, H, W) to the same shape; known pixels are the image's."""
         image = masked_image.float() * 2 - 1
         device = image.device
         self.respaced = self.respaced.to(device)
@@ -105,7 +105,7 @@ class DDPM(Inpainter):
         network = WithProgress(self.folded.at(dtype, device), self.network_calls)
         with torch.autocast(device.type, enabled=False):
             inputs = (network, image, mask, self.respaced, generator)
-            # One after the other: each picture's generators go on from sample to sample.
+            # One after the other: each image's generators go on from sample to sample.
             x = medoid(torch.stack([self.sampler(*inputs) for _ in range(self.candidates)]))
         return ((x + 1) / 2).clamp(0, 1)
 
@@ -115,18 +115,20 @@ class DDPM(Inpainter):
         self.folded.compiled = True
 
     def denoising_error(
-        self, network: Callable[[Tensor, Tensor], Tensor], image: Tensor, chance: Chance
+        self, network: Callable[[Tensor, Tensor], Tensor], image: Tensor, chance: Generators
     ) -> Tensor:
-        """The objective on one noising of each picture, (B,)."""
+        """The objective on one noising of each image, (B,)."""
         x_0 = image * 2 - 1
         diffusion = self.diffusion = self.diffusion.to(image.device)
-        t = integers(diffusion.timesteps, len(x_0), x_0.device, chance)
+        t = random_times(diffusion.timesteps, len(x_0), x_0.device, chance)
         eps = normal_(torch.empty(x_0.shape, device=x_0.device), chance)
         output = network(diffusion.q_sample(x_0, t, eps), t)
         return squared_error(output, diffusion.target(x_0, t, eps))
 
-    def evaluation_loss(self, batch: Batch, prediction: Tensor | None, generator: Chance) -> Tensor:
-        """The objective of the averaged network, one noising of each picture."""
+    def evaluation_loss(
+        self, batch: Batch, prediction: Tensor | None, generator: Generators
+    ) -> Tensor:
+        """The objective of the averaged network, one noising of each image."""
         return self.denoising_error(self.average, batch["image"], generator)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -143,8 +145,8 @@ class DDPM(Inpainter):
     def on_test_start(self) -> None:
         """Say what a filling costs, before it starts."""
         _say(
-            f"{self.network_calls:,} network calls a batch of pictures or windows, "
-            f"{self.num_completions} completion(s) a picture: {self.sampler}"
+            f"{self.network_calls:,} network calls a batch of images or windows, "
+            f"{self.num_completions} completion(s) an image: {self.sampler}"
         )
 
     on_predict_start = on_test_start

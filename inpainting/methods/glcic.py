@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from inpainting.chance import Chance
 from inpainting.errors import InputError
-from inpainting.image import composite, crop, erase, local_boxes, local_size
+from inpainting.images.algebra import composite, erase
+from inpainting.images.crops import crop, local_corners, local_size
 from inpainting.losses import adversarial, squared_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.nn.glcic import CompletionNetwork, ContextDiscriminator
-from inpainting.phases import Phases
+from inpainting.rng import Generators
+from inpainting.schedules import Phases
 
 COMPLETION, DISCRIMINATION, JOINT = 0, 1, 2
 
@@ -43,26 +44,26 @@ def default_generator(device: torch.device) -> torch.Generator:
 class GLCIC(Inpainter):
     """A completion network, trained alone, then against a global and a local discriminator.
 
-    The three phases, with C the completion network, D the discriminator, x the picture, m the
-    mask and c the picture that D sees as fake:
+    The three phases, with C the completion network, D the discriminator, x the image, m the
+    mask and c the image that D sees as fake:
 
     - completion: C minimises MSE(C(x, m), x)
     - discrimination: D minimises BCE(D(x), 1) + BCE(D(c), 0)
     - joint: D as before, and C minimises mse_weight * MSE + adversarial_weight * BCE(D(c), 1)
 
-    Departures from the paper: the discriminator judges real and fake pictures in one batch (their
+    Departures from the paper: the discriminator judges real and fake images in one batch (their
     batch statistics are then the same), the real local crop is the fake's own box (as in the
     report), and the joint weights are free (the paper: 1 and 0.0004).
 
     Args:
-        image_size: side of the training pictures, in pixels
+        image_size: side of the training images, in pixels
         width: channels of the first layers, 64 in paper and report
         mask_channel: give the mask to C as one more channel. The report's C sees only a black
             patch; with the mask any kind of hole, and black things, are clear
         dilations: see `CompletionNetwork`
         bottleneck_convs: see `CompletionNetwork`
         head: see `ContextDiscriminator`
-        local_share: side of the local crop as a share of the picture's
+        local_share: side of the local crop as a share of the image's
         phases: shares of completion, discrimination and joint phase; they sum to 1
         phase_schedule: "epoch" runs the phases in every epoch (report), "training" once over the
             whole training (paper)
@@ -136,7 +137,7 @@ class GLCIC(Inpainter):
         )
 
     def forward(self, masked_image: Tensor, mask: Tensor) -> Tensor:
-        """The completion network on an erased picture: (B, C, H, W) in [0, 1]."""
+        """The completion network on an erased image: (B, C, H, W) in [0, 1]."""
         return self.generator(
             torch.cat([masked_image, mask], 1) if self.mask_channel else masked_image
         )
@@ -146,7 +147,7 @@ class GLCIC(Inpainter):
         masked_image: Tensor,
         mask: Tensor,
         attributes: Tensor | None = None,
-        generator: Chance = None,
+        generator: Generators = None,
     ) -> Tensor:
         """(B, C, H, W) to the same shape; deterministic."""
         return self(masked_image, mask)
@@ -156,13 +157,13 @@ class GLCIC(Inpainter):
         region = batch["mask"] if self.mse_region == "hole" else None
         return squared_error(prediction, batch["image"], region)
 
-    def evaluation_loss(self, batch: Batch, prediction: Tensor, generator: Chance) -> Tensor:
+    def evaluation_loss(self, batch: Batch, prediction: Tensor, generator: Generators) -> Tensor:
         """The MSE of the completion phase."""
         return self.reconstruction(prediction, batch)
 
     def judge(self, image: Tensor, fake: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The discriminator's logits for real and fake pictures, (B,) each."""
-        corners = local_boxes(mask, self.local_size, default_generator(mask.device))
+        """The discriminator's logits for real and fake images, (B,) each."""
+        corners = local_corners(mask, self.local_size, default_generator(mask.device))
         both = torch.cat([image, fake])
         local = crop(both, corners.repeat(2, 1), self.local_size)
         real_logits, fake_logits = self.discriminator(both, local).chunk(2)

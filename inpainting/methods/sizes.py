@@ -1,6 +1,6 @@
-"""Pictures of any size for a network that takes some sizes only.
+"""Images of any size for a network that takes some sizes only.
 
-A network of any multiple is given padded pictures, one of a fixed size a window around each hole.
+A network of any multiple is given padded images, one of a fixed size a window around each hole.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,28 +9,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from inpainting.chance import Chance, stream
-from inpainting.image import (
-    Fill,
-    Window,
-    erase,
-    hole_windows,
-    pad_to_multiple,
-    resize,
-    unpad,
-)
+from inpainting.images.algebra import Fill, erase, resize
+from inpainting.images.windows import Window, hole_windows, pad_to_multiple, unpad
+from inpainting.rng import Generators, seed_from
 
 # masked_image (B, C, H, W), mask (B, 1, H, W), attributes (B, A) or None, and chance
-Predict = Callable[[Tensor, Tensor, Tensor | None, Chance], Tensor]
+Predict = Callable[[Tensor, Tensor, Tensor | None, Generators], Tensor]
 
-WINDOWS_AT_ONCE = 64  # bounds the memory that a large picture with many holes takes
+WINDOWS_AT_ONCE = 64  # bounds the memory that a large image with many holes takes
 
 
 def padded(predict: Predict, multiple: int) -> Predict:
-    """The same for pictures of any size, which are padded to a multiple and cut back."""
+    """The same for images of any size, which are padded to a multiple and cut back."""
 
     def predict_padded(
-        masked_image: Tensor, mask: Tensor, attributes: Tensor | None, chance: Chance
+        masked_image: Tensor, mask: Tensor, attributes: Tensor | None, chance: Generators
     ) -> Tensor:
         height, width = mask.shape[-2:]
         masked_image = pad_to_multiple(masked_image, multiple)
@@ -43,12 +36,12 @@ def padded(predict: Predict, multiple: int) -> Predict:
 def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
     """The same through a window around each hole, shrunk or enlarged to (side, side).
 
-    Windows of all pictures go through the network together. Each draws its chance from a generator
-    of its own, that follows from its picture's, so that no fill depends on what it goes with.
+    Windows of all images go through the network together. Each draws its chance from a generator
+    of its own, that follows from its image's, so that no fill depends on what it goes with.
     """
 
     def predict_windows(
-        masked_image: Tensor, mask: Tensor, attributes: Tensor | None, chance: Chance
+        masked_image: Tensor, mask: Tensor, attributes: Tensor | None, chance: Generators
     ) -> Tensor:
         prediction = masked_image.clone()
         windows = [
@@ -76,7 +69,7 @@ def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
 
 
 class _Window(NamedTuple):
-    """One of a picture's windows, and which of its pixels (h, w) it is to fill."""
+    """One of an image's windows, and which of its pixels (h, w) it is to fill."""
 
     index: int
     number: int
@@ -103,5 +96,5 @@ def _cut(masked_image: Tensor, mask: Tensor, window: _Window, side: int) -> tupl
 
 
 def _own_generator(generator: torch.Generator, number: int) -> torch.Generator:
-    seed = stream(generator.initial_seed(), number)
+    seed = seed_from(generator.initial_seed(), number)
     return torch.Generator(generator.device).manual_seed(seed)

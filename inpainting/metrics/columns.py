@@ -15,7 +15,7 @@ SCOPES = ("hole", "local", "whole", "set")
 class Column:
     """One number that a metric measures.
 
-    Every table, log, ranking and search reads these facts here, and `metrics.json` carries them, so
+    Every table, log, ranking and search reads these details here, and `metrics.json` carries them, so
     a metric that the framework does not know is treated as well as its own.
 
     Args:

@@ -11,7 +11,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance, NoTrainInceptionV3
 from torchmetrics.image.kid import KernelInceptionDistance
 from torchmetrics.wrappers import FeatureShare
 
-from inpainting.image import to_eight_bits
+from inpainting.images.algebra import to_eight_bits
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import SetMetric
 from inpainting.metrics.columns import Column

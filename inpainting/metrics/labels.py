@@ -10,7 +10,7 @@ from torchmetrics.aggregation import SumMetric
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from inpainting.errors import InputError
-from inpainting.image import to_eight_bits
+from inpainting.images.algebra import to_eight_bits
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import ImageMetric, SetMetric
 from inpainting.metrics.columns import Column

@@ -8,7 +8,7 @@ from torchmetrics.functional.image.lpips import _NoTrainLpips
 from torchvision.models import get_model_weights
 
 from inpainting.errors import InputError
-from inpainting.image import resize
+from inpainting.images.algebra import resize
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import ImageMetric
 from inpainting.metrics.columns import Column

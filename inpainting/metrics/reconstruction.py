@@ -5,7 +5,7 @@ from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from inpainting.errors import InputError
-from inpainting.image import crop, local_boxes, local_size
+from inpainting.images.crops import crop, local_corners, local_size
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import ImageMetric
 from inpainting.metrics.columns import Column
@@ -88,7 +88,7 @@ class Reconstruction(ImageMetric):
         """
         completion, image, mask = completed.saved, completed.image.float(), completed.mask
         size = local_size(*image.shape[2:], self.local_share)
-        corners = local_boxes(mask, size)
+        corners = local_corners(mask, size)
         local, local_image = crop(completion, corners, size), crop(image, corners, size)
         hole = mask > 0.5  # (B, 1, H, W)
         hole_pixels = hole.sum((1, 2, 3))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from inpainting.image import to_eight_bits
+from inpainting.images.algebra import to_eight_bits
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import ImageMetric
 from inpainting.metrics.columns import Column

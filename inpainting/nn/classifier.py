@@ -1,4 +1,4 @@
-"""A small network that reads a picture's label: convolutions with batch norm (arXiv 1502.03167)."""
+"""A small network that reads an image's label: convolutions with batch norm (arXiv 1502.03167)."""
 
 from math import log2
 
@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 
 class Classifier(nn.Module):
-    """Features of a picture, the means of its last map, and from them logits of the classes.
+    """Features of an image, the means of its last map, and from them logits of the classes.
 
-    66,346 parameters for one channel, 28 px and ten classes. Pictures of any size go in; the size
+    66,346 parameters for one channel, 28 px and ten classes. Images of any size go in; the size
     that is named decides how often the map is halved, so that it ends about 7 pixels wide.
 
     Args:
         channels: image channels
-        image_size: side of the pictures, in pixels
+        image_size: side of the images, in pixels
         classes: number of labels
         width: channels of the first map, doubled at each halving up to `num_features`
         num_features: numbers that the logits are made of

@@ -1,4 +1,4 @@
-"""The convolutional autoencoders of report 002, for digits and for colour pictures.
+"""The convolutional autoencoders of report 002, for digits and for colour images.
 
 Report 002 (ULPGC) names layers without strides, with which its decoder cannot be built; the strides
 here are its authors' code's. Each network takes other sizes and channels than the report's.
@@ -33,10 +33,10 @@ class DigitAutoencoder(nn.Module):
     Args:
         channels: image channels
         image_size: side in pixels, at least 9
-        latent: numbers that the whole picture is pressed into
+        latent: numbers that the whole image is pressed into
 
     Raises:
-        InputError: smaller pictures, or no latent.
+        InputError: smaller images, or no latent.
     """
 
     def __init__(self, channels: int = 1, image_size: int = 28, latent: int = 4):
@@ -84,17 +84,17 @@ class ColourAutoencoder(nn.Module):
     """Convolution and pooling down to 8x8 at 512 px, upsampling and transposed convolution up.
 
     1,137,379 parameters for 512 px, three channels and a latent of 128. At other sizes the decoder
-    still ends near the picture's size, and its output is brought to it; at 512 px that changes
+    still ends near the image's size, and its output is brought to it; at 512 px that changes
     nothing. (The report's kernel 8 of the first transposed convolution reaches no such size; 3 is
     its authors' code's.)
 
     Args:
         channels: image channels
         image_size: side in pixels, at least 33
-        latent: numbers that the whole picture is pressed into
+        latent: numbers that the whole image is pressed into
 
     Raises:
-        InputError: smaller pictures, or no latent.
+        InputError: smaller images, or no latent.
     """
 
     def __init__(self, channels: int = 3, image_size: int = 512, latent: int = 128):
@@ -142,9 +142,9 @@ class ColourAutoencoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, image_size, image_size) to the same shape, in [0, 1]."""
-        picture = torch.sigmoid(self.decoder(self.encoder(x)).float())
-        if picture.shape[-1] == self.image_size:
-            return picture
+        image = torch.sigmoid(self.decoder(self.encoder(x)).float())
+        if image.shape[-1] == self.image_size:
+            return image
         return F.interpolate(
-            picture, (self.image_size, self.image_size), mode="bilinear", antialias=True
+            image, (self.image_size, self.image_size), mode="bilinear", antialias=True
         )

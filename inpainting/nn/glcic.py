@@ -69,7 +69,7 @@ class CompletionNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) to (B, out_channels, H, W) in [0, 1]; H, W multiples of 4."""
-        # in float32: bf16 has too few levels near 1 for a picture
+        # in float32: bf16 has too few levels near 1 for an image
         return torch.sigmoid(self.layers(x).float())
 
 
@@ -159,7 +159,7 @@ class ContextDiscriminator(nn.Module):
             raise InputError(f"model.head={head}: type {' or '.join(HEADS)}")
 
     def forward(self, image: Tensor, local: Tensor) -> Tensor:
-        """Judge pictures.
+        """Judge images.
 
         Args:
             image: (B, C, image_size, image_size)

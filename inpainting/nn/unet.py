@@ -168,7 +168,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(base_dim // 2, channels, 1)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Denoise pictures.
+        """Denoise images.
 
         Args:
             x: (B, C, H, W), H and W multiples of `size_multiple`

@@ -1,1 +1,1 @@
-"""The report: from folders of runs to tables, pictures and one page."""
+"""The report: from folders of runs to tables, images and one page."""

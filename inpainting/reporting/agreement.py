@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from inpainting.reporting.correlation import spearman
-from inpainting.scores import Score
+from inpainting.scoring.scores import Score
 
 Pair = tuple[float, float]  # local, global
 
@@ -20,10 +20,10 @@ class Checked:
     Args:
         scorer: the name
         number: completions scored
-        target: mean local and global score of true pictures
+        target: mean local and global score of true images
         targets: how many of them
-        repeat: mean distance between the two scores of one picture, local and global
-        repeats: how many pictures came twice
+        repeat: mean distance between the two scores of one image, local and global
+        repeats: how many images came twice
     """
 
     scorer: str
@@ -44,7 +44,7 @@ def agreement(given: Mapping[str, Mapping[tuple, Pair]]) -> tuple[float, float]:
     """Spearman's coefficient and distance of averages, each the mean over pairs of scorers.
 
     Args:
-        given: scorer to picture to scores
+        given: scorer to image to scores
     """
     coefficients, distances = [], []
     for a, b in combinations(given.values(), 2):

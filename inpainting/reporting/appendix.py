@@ -7,9 +7,9 @@ import numpy as np
 from inpainting.reporting.cells import EMPTY, Cell
 from inpainting.reporting.correlation import Tracking, tracking
 from inpainting.reporting.human import Panel
-from inpainting.reporting.measured import Missing
 from inpainting.reporting.rows import Row
 from inpainting.reporting.tables import Table, columns_of, title_of
+from inpainting.runs.measured import Missing
 
 
 def tracking_table(rows: Sequence[Row], panel: Panel) -> Table | None:
@@ -27,7 +27,7 @@ def tracking_table(rows: Sequence[Row], panel: Panel) -> Table | None:
     notes = [
         "Spearman's rank correlation with val/loss: over runs, of the epoch that was tested, with "
         "the test's number (for the human average, means of the settings); over epochs, with the "
-        "same measure on the validation pictures within a run, mean over runs. A loss that tracks "
+        "same measure on the validation images within a run, mean over runs. A loss that tracks "
         "quality is near the sign under “tracked if”; near 0 it says nothing. Runs of one setting "
         "are not independent, so p is a rough guide."
     ]
@@ -62,7 +62,7 @@ def scorers_table(panel: Panel) -> Table | None:
     header = ["scorer", "completions", "targets", "their local", "their global"]
     header += ["duplicates", "local apart", "global apart"]
     notes = [
-        "Targets are true pictures mixed in, which a scorer who looks puts high; duplicates are "
+        "Targets are true images mixed in, which a scorer who looks puts high; duplicates are "
         "completions shown a second time, scored so many points apart."
     ]
     return Table("Scorers", header, lines, notes)

@@ -1,4 +1,4 @@
-"""A whole report: tables, figures, pictures and the page, into one folder."""
+"""A whole report: tables, figures, images and the page, into one folder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from inpainting.errors import InputError
 from inpainting.metrics.columns import leading
 from inpainting.reporting import appendix
 from inpainting.reporting.captions import apart_note, losses_caption, table_notes
-from inpainting.reporting.collect import collect
 from inpainting.reporting.curves import loss_curves, losses_left_out
 from inpainting.reporting.figures import metric_by_calls, metric_by_setting
 from inpainting.reporting.formats import as_latex, as_markdown, write_csv
 from inpainting.reporting.human import Panel
 from inpainting.reporting.leaderboard import leaderboard
-from inpainting.reporting.measured import Conditions, Missing
 from inpainting.reporting.page import Drawing, Section, write_page
-from inpainting.reporting.pictures import side_by_side
 from inpainting.reporting.rows import Row, tables_of_rows
+from inpainting.reporting.side_by_side import side_by_side
 from inpainting.reporting.tables import Table, columns_of, settings_table
+from inpainting.runs.collect import collect
+from inpainting.runs.measured import Conditions, Missing
 
 DRAWN = 6  # metrics at most that are drawn: those compared, then the others of the brief tables
 
@@ -44,7 +44,7 @@ def report(
     metrics: Sequence[str] = (),
     base: str | None = None,
 ) -> Report:
-    """Write table.md, table.csv, table.tex, report.html and pictures/ into `out`.
+    """Write table.md, table.csv, table.tex, report.html and images/ into `out`.
 
     Args:
         folders: of runs, or holding them
@@ -67,9 +67,9 @@ def report(
     metrics = metrics or [one.name for one in leading(known)]
     places = [run.folder for run in measured]
     panel = Panel([*map(Path, folders), *places, *(place.parent for place in places)])
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    (out / "images").mkdir(parents=True, exist_ok=True)
     sections = [
-        _section(key, table, metrics, panel, missing, out / "pictures", list(rows))
+        _section(key, table, metrics, panel, missing, out / "images", list(rows))
         for key, table in rows.items()
     ]
     words = [*folders, f"metric={','.join(metrics)}", *([f"base={base}"] if base else [])]
@@ -104,15 +104,15 @@ def _figures(
 ) -> list[Drawing]:
     """What can be drawn of a table."""
     found = []
-    pictures, left_out = side_by_side(rows)
-    if pictures is not None:
-        caption = "The first test pictures, their holes and every row's completion"
+    images, left_out = side_by_side(rows)
+    if images is not None:
+        caption = "The first test images, their holes and every row's completion"
         caption += ", of its first seed." if any(len(row.runs) > 1 for row in rows) else "."
         if left_out:
-            caption += f" Without pictures of these: {', '.join(left_out)}."
+            caption += f" Without images of these: {', '.join(left_out)}."
         path = folder / f"rows{suffix}.png"
-        pictures.save(path)
-        found.append(Drawing("The same pictures through every row", caption, path))
+        images.save(path)
+        found.append(Drawing("The same images through every row", caption, path))
     compared = [one for one in columns_of(rows) if one.name in metrics]
     others = [one for one in columns_of(rows) if one.brief and one not in compared]
     drawn = [*compared, *others][:DRAWN]
@@ -120,7 +120,7 @@ def _figures(
     metric_by_setting(rows, drawn, compared, path)
     caption = (
         "Dots are seeds, diamonds their mean, bars their standard deviation; of the differences to "
-        "the base, bars are the paired 95 % intervals over the pictures."
+        "the base, bars are the paired 95 % intervals over the images."
     )
     found.append(Drawing("Metric against setting", caption, path))
     path = folder / f"calls{suffix}.png"

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from inpainting.reporting.human import Panel
-from inpainting.reporting.measured import Conditions, Missing
 from inpainting.reporting.rows import Row
+from inpainting.runs.measured import Conditions, Missing
 
 BOLD_RULE = (
     "Bold is the best {of} where its advantage over every other one is certain: the paired 95 % "
-    "interval over the pictures excludes zero and, between settings of two seeds or more, so does "
+    "interval over the images excludes zero and, between settings of two seeds or more, so does "
     "Welch's over the seeds."
 )
 # Facts that do not make two numbers incomparable, but that a reader should know to differ.
@@ -21,24 +21,24 @@ WATCHED = ("commit", "device", "precision", "eval_mask_seed", "python")
 def conditions_note(rows: Sequence[Row]) -> str:
     """What the numbers are means of, and what measured them."""
     first = rows[0].runs[0]
-    key, facts = first.conditions, first.facts
-    text = f"Means over {key.n} pictures"
-    if facts.get("n_without_hole"):
-        text += f" ({facts['n_without_hole']} without a hole are left out of the hole's columns)"
-    side = f" of {facts['image_size']} px" if "image_size" in facts else ""
+    key, details = first.conditions, first.details
+    text = f"Means over {key.n} images"
+    if details.get("n_without_hole"):
+        text += f" ({details['n_without_hole']} without a hole are left out of the hole's columns)"
+    side = f" of {details['image_size']} px" if "image_size" in details else ""
     return (
         f"{text}{side} from {_names(run.data for row in rows for run in row.runs)}; holes "
-        f"{facts.get('mask', '')}, drawn from seed {facts.get('eval_mask_seed')}, hash of holes "
-        f"and pictures {key.mask_hash}. Measured with {key.measured_with}."
+        f"{details.get('mask', '')}, drawn from seed {details.get('eval_mask_seed')}, hash of holes "
+        f"and images {key.mask_hash}. Measured with {key.measured_with}."
     )
 
 
 def apart_note(key: Conditions, alike: Sequence[Conditions]) -> str:
-    """Why tables of the same holes and pictures are not one."""
+    """Why tables of the same holes and images are not one."""
     if not alike:
         return ""
     here = [one for one in key.metrics if any(one not in other.metrics for other in alike)]
-    text = "The same holes and pictures, measured otherwise, have a table of their own"
+    text = "The same holes and images, measured otherwise, have a table of their own"
     return f"{text}; only here: {', '.join(here)}." if here else f"{text}."
 
 
@@ -47,7 +47,7 @@ def seeds_note(rows: Sequence[Row]) -> str:
     trained = [row for row in rows if row.trained]
     counts = {len(row.runs) for row in trained}
     if counts and max(counts) > 1:
-        text = "± is the standard deviation over seeds of the means over the pictures."
+        text = "± is the standard deviation over seeds of the means over the images."
         alone = [row.label for row in trained if len(row.runs) == 1]
         return text + (f" One seed only: {_names(alone)}." if alone else "")
     if counts:
@@ -60,9 +60,9 @@ def differences_note(rows: Sequence[Row], compared: Sequence[str]) -> str:
     if not compared or not any(row.base for row in rows):
         return ""
     return (
-        "Differences are setting minus base on the same pictures with the same holes, averaged "
-        "over seeds first; brackets are paired 95 % intervals over the pictures, so they cover "
-        "the choice of pictures and not the chance of training."
+        "Differences are setting minus base on the same images with the same holes, averaged "
+        "over seeds first; brackets are paired 95 % intervals over the images, so they cover "
+        "the choice of images and not the chance of training."
     )
 
 
@@ -79,11 +79,11 @@ def base_notes(rows: Sequence[Row]) -> list[str]:
 def watched_note(rows: Sequence[Row]) -> str:
     """Versions and circumstances that are not the same for all rows."""
     runs = [run for row in rows for run in row.runs]
-    packages = sorted({name for run in runs for name in run.facts.get("versions", {})})
-    seen = {name: {str(run.facts.get(name)) for run in runs} for name in WATCHED}
+    packages = sorted({name for run in runs for name in run.details.get("versions", {})})
+    seen = {name: {str(run.details.get(name)) for run in runs} for name in WATCHED}
     seen["commit"] = {re.sub(r"(?<=^[0-9a-f]{10})[0-9a-f]+", "", one) for one in seen["commit"]}
     for name in packages:
-        seen[name] = {str(run.facts.get("versions", {}).get(name)) for run in runs}
+        seen[name] = {str(run.details.get("versions", {}).get(name)) for run in runs}
     differ = [f"{name} ({_names(sorted(one))})" for name, one in seen.items() if len(one) > 1]
     return f"Not the same for all rows: {', '.join(differ)}." if differ else ""
 
@@ -100,12 +100,12 @@ def human_notes(panel: Panel) -> list[str]:
         return panel.notes()
     rho, apart, common = panel.agreement()
     text = (
-        "Human columns: scores from 1 to 10, mean over pictures, then over scorers; average is of "
+        "Human columns: scores from 1 to 10, mean over images, then over scorers; average is of "
         "local and global; agreement is Spearman's coefficient of two scorers' averages over the "
-        "pictures of a setting that both scored."
+        "images of a setting that both scored."
     )
     if common:
-        text += f" On all {common} pictures that two scored, they are {apart:.2f} points apart"
+        text += f" On all {common} images that two scored, they are {apart:.2f} points apart"
         text += "." if np.isnan(rho) else f" and agree with a coefficient of {rho:.2f}."
     return [text, *panel.notes()]
 

@@ -27,7 +27,7 @@ def with_deviation(row: Row, column: Column) -> str:
 
 
 def with_interval(gap: Difference | None, column: Column) -> str:
-    """A difference and its interval over the pictures."""
+    """A difference and its interval over the images."""
     if gap is None or np.isnan(gap.mean):
         return EMPTY
     mean, low, high = (column.text(v, signed=True) for v in (gap.mean, gap.low, gap.high))

@@ -5,14 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inpainting.reporting.logs import (
-    Log,
-    Together,
-    logged_together,
-    never_alone,
-    phases,
-    read_log,
-)
+from inpainting.reporting.logs import Log, Together, logged_together, never_alone, phases, read_log
 from inpainting.reporting.panels import colours, legend_below, panels
 from inpainting.reporting.rows import Row
 

@@ -55,14 +55,14 @@ def metric_by_calls(rows: Sequence[Row], metrics: Sequence[Column], path: Path) 
     Returns:
         whether the settings differ in their calls
     """
-    sampled = [row for row in rows if row.fact("network_calls") > 0]
-    if len({row.fact("network_calls") for row in sampled}) < 2:
+    sampled = [row for row in rows if row.detail("network_calls") > 0]
+    if len({row.detail("network_calls") for row in sampled}) < 2:
         return False
     figure, axes = panels(len(metrics), 3.2, columns=3, share=False)
     for axis, metric in zip(axes, metrics, strict=True):
         for row, colour in zip(sampled, colours(sampled), strict=True):
             deviation = np.nan_to_num(row.deviation(metric.name))
-            at = row.fact("network_calls"), row.mean(metric.name)
+            at = row.detail("network_calls"), row.mean(metric.name)
             axis.errorbar(*at, yerr=deviation, fmt="D", color=colour, capsize=3, label=row.label)
         axis.set_xscale("log")
         axis.set_title(metric.heading, fontsize=10)

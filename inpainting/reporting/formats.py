@@ -7,9 +7,9 @@ from pathlib import Path
 
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import difference
-from inpainting.reporting.measured import Conditions, Missing
 from inpainting.reporting.rows import Row
 from inpainting.reporting.tables import Table, title_of
+from inpainting.runs.measured import Conditions, Missing
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -88,7 +88,7 @@ def _line(key: Conditions, row: Row, title: str, panel: Panel) -> dict[str, obje
         "table": title,
         "mask_hash": key.mask_hash,
         "n": key.n,
-        "n_without_hole": first.facts.get("n_without_hole"),
+        "n_without_hole": first.details.get("n_without_hole"),
         "measured_with": key.measured_with,
         "row": row.label,
         "trained": row.trained,
@@ -109,4 +109,4 @@ def _line(key: Conditions, row: Row, title: str, panel: Panel) -> dict[str, obje
         line |= {"human_average": judged.average, "human_agreement": judged.agreement}
         line |= {"human_apart": judged.apart, "human_scores": judged.number}
     times = ("train_seconds", "train_images_per_second", "test_images_per_second", "wall_seconds")
-    return line | {name: row.fact(name) for name in times} | {"folder": first.folder}
+    return line | {name: row.detail(name) for name in times} | {"folder": first.folder}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from inpainting.completions import pictures_of
 from inpainting.reporting.agreement import Checked, Pair, agreement, check, mean_scores
-from inpainting.reporting.measured import Measured
 from inpainting.reporting.rows import Row
-from inpainting.scores import Score, latest, read_all_scores
+from inpainting.runs.measured import Measured
+from inpainting.scoring.items import images_of
+from inpainting.scoring.scores import Score, latest, read_all_scores
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Judged:
     """What people made of one row's completions.
 
     Args:
-        local_score: mean over pictures, then over scorers, 1 to 10
-        global_score: the same of the whole picture
+        local_score: mean over images, then over scorers, 1 to 10
+        global_score: the same of the whole image
         number: scores given
         scorers: people who gave them
-        agreement: Spearman's coefficient of two scorers' averages over the pictures that both
+        agreement: Spearman's coefficient of two scorers' averages over the images that both
             scored, mean over pairs of scorers; NaN for one scorer
-        apart: how far two scorers' averages of a picture are apart, in points; NaN for one scorer
+        apart: how far two scorers' averages of an image are apart, in points; NaN for one scorer
     """
 
     local_score: float
@@ -43,7 +43,7 @@ class Judged:
 
 
 class Panel:
-    """All scores that were given to some runs and whose pictures are still there.
+    """All scores that were given to some runs and whose images are still there.
 
     Args:
         homes: folders whose scores/ may hold some, and the runs' own; they are scores of the runs
@@ -56,8 +56,8 @@ class Panel:
     def __init__(self, homes: Iterable[Path]):
         self.homes = sorted(set(homes))
         self.scores: dict[str, list[tuple[Path, Score]]] = defaultdict(list)
-        self.gone: Counter[str] = Counter()  # scorer to scores of pictures that are no longer there
-        self._pictures: dict[Path, set[tuple[int, str]]] = {}
+        self.gone: Counter[str] = Counter()  # scorer to scores of images that are no longer there
+        self._images: dict[Path, set[tuple[int, str]]] = {}
         for home in self.homes:
             for scorer, scores in read_all_scores(home).items():
                 for score in latest(scores):
@@ -90,24 +90,24 @@ class Panel:
     def notes(self) -> list[str]:
         """Which scores are left out, or could not be checked; none where all is well."""
         unchecked = {
-            name: sum(not score.picture for _, score in scores)
+            name: sum(not score.image for _, score in scores)
             for name, scores in self.scores.items()
         }
         found = []
         if self.gone:
             found.append(
-                "Left out are scores of pictures that are no longer there, as their run was "
+                "Left out are scores of images that are no longer there, as their run was "
                 f"deleted or made anew: {_counts(self.gone)}."
             )
         if any(unchecked.values()):
             found.append(
-                "Scores that an earlier version wrote do not tell their picture and are taken by "
+                "Scores that an earlier version wrote do not tell their image and are taken by "
                 f"setting and seed, unchecked: {_counts(unchecked)}."
             )
         return found
 
     def agreement(self) -> tuple[float, float, int]:
-        """Over all rows: Spearman's coefficient, points apart, and pictures scored by two."""
+        """Over all rows: Spearman's coefficient, points apart, and images scored by two."""
         given = self._completions()
         common = sum(len(a.keys() & b.keys()) for a, b in combinations(given.values(), 2))
         return *agreement(given), common
@@ -117,7 +117,7 @@ class Panel:
         return [check(name, [s for _, s in scores]) for name, scores in self.scores.items()]
 
     def _completions(self) -> dict[str, dict[tuple, Pair]]:
-        """Scorer to picture to scores."""
+        """Scorer to image to scores."""
         return {
             scorer: {
                 score.shown: (score.local_score, score.global_score)
@@ -128,22 +128,22 @@ class Panel:
         }
 
     def _is_there(self, home: Path, score: Score) -> bool:
-        """Whether its picture still lies where it was scored, or in another of the runs."""
+        """Whether its image still lies where it was scored, or in another of the runs."""
         places = (home / score.folder, *self.homes)
-        return not score.picture or any(self._shows(place, score) for place in places)
+        return not score.image or any(self._shows(place, score) for place in places)
 
     def _is_of(self, run: Measured, home: Path, score: Score) -> bool:
         if (score.row, score.seed) != (run.row, run.seed or 0):  # without training there is none
             return False
-        if not score.picture:
+        if not score.image:
             return home in (run.folder, *run.folder.parents)
-        # By the picture, as the same measurement may lie in several folders of a sweep.
+        # By the image, as the same measurement may lie in several folders of a sweep.
         return self._shows(run.folder, score)
 
     def _shows(self, folder: Path, score: Score) -> bool:
-        if folder not in self._pictures:
-            self._pictures[folder] = pictures_of(folder)
-        return (score.index, score.picture) in self._pictures[folder]
+        if folder not in self._images:
+            self._images[folder] = images_of(folder)
+        return (score.index, score.image) in self._images[folder]
 
 
 def _counts(numbers: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Whether one row is better than another: intervals over pictures and over seeds."""
+"""Whether one row is better than another: intervals over images and over seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Difference:
     """One row minus another in one metric, with 95 % intervals.
 
     Args:
-        mean: over the pictures
-        low: paired over the pictures, values averaged over seeds first
+        mean: over the images
+        low: paired over the images, values averaged over seeds first
         high: upper limit of the same
         seeds_low: Welch's, over the runs' means; NaN unless both rows have two seeds or more
         seeds_high: upper limit of the same

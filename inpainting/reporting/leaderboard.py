@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from inpainting.metrics.columns import Column
 from inpainting.reporting.cells import EMPTY, Cell, with_deviation
 from inpainting.reporting.intervals import best_first, certainly_best
-from inpainting.reporting.measured import Conditions
 from inpainting.reporting.rows import Row
 from inpainting.reporting.tables import Table, columns_of, title_of
+from inpainting.runs.measured import Conditions
 
 TRUTH = "truth (ceiling)"
 
@@ -15,7 +15,7 @@ TRUTH = "truth (ceiling)"
 def leaderboard(tables: Mapping[Conditions, Sequence[Row]], metrics: Sequence[str]) -> Table:
     """Best first by the first column; a column for each metric under each conditions.
 
-    Numbers of one column were made on the same pictures with the same holes; those of different
+    Numbers of one column were made on the same images with the same holes; those of different
     columns are not compared.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inpainting.errors import InputError
-from inpainting.reporting.measured import Measured
+from inpainting.runs.measured import Measured
 
 Log = dict[str, np.ndarray]
 Together = frozenset[str]  # names of the losses of one line

@@ -12,7 +12,7 @@ from inpainting.reporting.tables import Table
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture of the page.
+    """An image of the page.
 
     Args:
         title: above it

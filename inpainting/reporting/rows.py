@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from inpainting.errors import InputError
-from inpainting.reporting.measured import Conditions, Measured
 from inpainting.reporting.naming import differences
-from inpainting.reporting.settings import method_part
+from inpainting.runs.identity import method_part
+from inpainting.runs.measured import Conditions, Measured
 
 
 @dataclass(eq=False)
@@ -35,11 +35,11 @@ class Row:
         return self.runs[0].trained
 
     def means(self, metric: str) -> np.ndarray:
-        """The mean over the pictures of each run, (runs,)."""
+        """The mean over the images of each run, (runs,)."""
         return np.array([run.mean(metric) for run in self.runs])
 
     def mean(self, metric: str) -> float:
-        """Over pictures and seeds."""
+        """Over images and seeds."""
         return float(self.means(metric).mean())
 
     def deviation(self, metric: str) -> float:
@@ -47,14 +47,14 @@ class Row:
         return float(self.means(metric).std(ddof=1)) if len(self.runs) > 1 else float("nan")
 
     def per_image(self, metric: str) -> np.ndarray | None:
-        """Mean over the seeds for each picture, (N,); None where a run lacks the metric."""
+        """Mean over the seeds for each image, (N,); None where a run lacks the metric."""
         if any(metric not in run.values for run in self.runs):
             return None
         return np.mean([run.values[metric] for run in self.runs], axis=0)
 
-    def fact(self, name: str) -> float:
+    def detail(self, name: str) -> float:
         """Mean over the runs of a number of metrics.json, NaN where none has it."""
-        found = [run.facts[name] for run in self.runs if run.facts.get(name) is not None]
+        found = [run.details[name] for run in self.runs if run.details.get(name) is not None]
         return float(np.mean(found)) if found else float("nan")
 
 
@@ -68,7 +68,7 @@ def tables_of_rows(
         base: row that all others are compared with, in place of what the runs say
 
     Raises:
-        InputError: no row is called `base`; equal hashes but other pictures.
+        InputError: no row is called `base`; equal hashes but other images.
     """
     rows = [Row(runs, runs[0].row) for runs in _settings(measured)]
     # A name stands for the same method in all tables, so the method's keys come first.
@@ -85,7 +85,7 @@ def tables_of_rows(
                 for i, row in enumerate(same, 1):
                     row.label += f" #{i}"
                     row.repeated = True
-        _check_pictures(table)
+        _check_images(table)
         _find_bases(table, base)
     if base is not None and not any(row.base for table in tables.values() for row in table):
         names = sorted({row.label for row in rows})
@@ -122,12 +122,12 @@ def _tell_apart(rows: list[Row], setting_of: Callable[[Row], dict[str, str]]) ->
         row.label += f" ({text})" if text else ""
 
 
-def _check_pictures(table: list[Row]) -> None:
+def _check_images(table: list[Row]) -> None:
     first = table[0].runs[0]
     for run in (run for row in table for run in row.runs):
         if not np.array_equal(run.values["index"], first.values["index"]):
             raise InputError(
-                f"{run.folder}/per_image.csv lists other pictures than "
+                f"{run.folder}/per_image.csv lists other images than "
                 f"{first.folder}/per_image.csv, though their holes have the same hash: "
                 "test one of them again"
             )

@@ -6,17 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inpainting.metrics.columns import Column, ranked
-from inpainting.reporting.cells import (
-    EMPTY,
-    Cell,
-    duration,
-    with_deviation,
-    with_interval,
-)
+from inpainting.reporting.cells import EMPTY, Cell, duration, with_deviation, with_interval
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import certainly_best, difference
-from inpainting.reporting.measured import Missing
 from inpainting.reporting.rows import Row
+from inpainting.runs.measured import Missing
 
 CellOf = Callable[[Row], Cell]
 
@@ -69,10 +63,10 @@ def settings_table(
     columns |= {one.heading: _means(rows, one) for one in measured}
     gains = {f"{one.heading} − base": _gains(one) for one in compared}
     columns |= gains | _human(rows, panel)
-    if any(row.fact("network_calls") > 0 for row in rows):
+    if any(row.detail("network_calls") > 0 for row in rows):
         columns["network calls"] = lambda row: Cell(_calls(row))
-    columns["pictures"] = lambda row: Cell(str(row.runs[0].conditions.n))
-    columns["time"] = lambda row: Cell(duration(row.fact("train_seconds")))
+    columns["images"] = lambda row: Cell(str(row.runs[0].conditions.n))
+    columns["time"] = lambda row: Cell(duration(row.detail("train_seconds")))
     lines = [[cell(row) for cell in columns.values()] for row in rows]
     lines += _empty_lines(rows, missing, len(columns))
     brief = [
@@ -87,7 +81,7 @@ def settings_table(
 
 def _calls(row: Row) -> str:
     """Of one filling, where the method samples."""
-    calls = row.fact("network_calls")
+    calls = row.detail("network_calls")
     return EMPTY if np.isnan(calls) else f"{calls:,.0f}"
 
 
@@ -141,7 +135,7 @@ def _seeds(row: Row, missing: Sequence[Missing]) -> str:
 
 
 def title_of(rows: Sequence[Row]) -> str:
-    """Data, kind of hole and number of pictures."""
+    """Data, kind of hole and number of images."""
     first = rows[0].runs[0]
-    holes = first.mask or str(first.facts.get("mask", "")).split("(")[0]
-    return f"{first.data}, holes {holes}, {first.conditions.n} pictures"
+    holes = first.mask or str(first.details.get("mask", "")).split("(")[0]
+    return f"{first.data}, holes {holes}, {first.conditions.n} images"

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpainting.image import composite, crop, erase, local_boxes
+from inpainting.images.algebra import composite, erase
+from inpainting.images.crops import crop, local_corners
 from inpainting.methods.glcic import COMPLETION, JOINT
 
 
@@ -61,7 +62,7 @@ class BareGLCIC:
         return None
 
     def _judge(self, image: Tensor, fake: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        corners = local_boxes(mask, self.local_size, self.chance)
+        corners = local_corners(mask, self.local_size, self.chance)
         both = torch.cat([image, fake])
         local = crop(both, corners.repeat(2, 1), self.local_size)
         real_logits, fake_logits = self.discriminator(both, local).chunk(2)

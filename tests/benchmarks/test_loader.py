@@ -43,18 +43,18 @@ def our_batches(data: InpaintingDataModule) -> Iterator[dict[str, Tensor]]:
         yield data.on_after_batch_transfer(batch, 0)
 
 
-def seconds_a_picture(batches: Callable[[], Iterator[object]], epochs: int = 1) -> float:
-    pictures = 0
+def seconds_a_image(batches: Callable[[], Iterator[object]], epochs: int = 1) -> float:
+    images = 0
 
     def read() -> None:
-        nonlocal pictures
+        nonlocal images
         for batch in batches():
             image = batch["image"] if isinstance(batch, dict) else batch[0]
             assert image.shape[1:] == (3, SIDE, SIDE) and image.dtype == torch.float32
-            pictures += len(image)
+            images += len(image)
 
     seconds = process_seconds(read, epochs)
-    return seconds / pictures
+    return seconds / images
 
 
 def test_the_decoded_cache_is_read_25_times_faster_than_an_image_folder(
@@ -74,19 +74,19 @@ def test_the_decoded_cache_is_read_25_times_faster_than_an_image_folder(
     folder = ImageFolder(str(jpegs), transform)
     loader = DataLoader(folder, BATCH, shuffle=True)
 
-    # Both read the same picture; ours was decoded at half size and rounded, so not to the bit.
+    # Both read the same image; ours was decoded at half size and rounded, so not to the bit.
     name = jpegs / data.file("train", 0)
     theirs = folder[[path for path, _ in folder.samples].index(str(name))][0]
     ours = torch.tensor(data.datasets["train"].split.images[0]).permute(2, 0, 1) / 255
     assert (ours - theirs).square().mean() < 10**-3.5
 
     pairs = in_turn(
-        lambda: seconds_a_picture(lambda: iter(loader)),
-        lambda: seconds_a_picture(lambda: our_batches(data), epochs=30),
+        lambda: seconds_a_image(lambda: iter(loader)),
+        lambda: seconds_a_image(lambda: our_batches(data), epochs=30),
     )
-    pictures_a_second = Spread.of([1 / other for _, other in pairs]).median
+    images_a_second = Spread.of([1 / other for _, other in pairs]).median
     report(
-        f"loader, 64 px floats, ImageFolder + PIL / ours ({pictures_a_second:,.0f} pictures/s)",
+        f"loader, 64 px floats, ImageFolder + PIL / ours ({images_a_second:,.0f} images/s)",
         Spread.of([one / other for one, other in pairs]),
         at_least=25,
         digits=1,

@@ -15,10 +15,10 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from inpainting import assembly
-from inpainting.chance import stream
 from inpainting.data.base import AUGMENTED, TRAINING, InpaintingDataModule
 from inpainting.methods.conv_ae import ConvAE
 from inpainting.methods.glcic import GLCIC
+from inpainting.rng import seed_from
 
 STEPS, EPOCHS = 200, 7  # the first epoch does not count
 TINY = [  # small, so that what is around the network can be seen
@@ -69,7 +69,7 @@ class BareConvAE:
 
 
 class BareLoop:
-    """A training without a framework: same pictures, holes, phases and chance."""
+    """A training without a framework: same images, holes, phases and chance."""
 
     def __init__(self, method: GLCIC | ConvAE, data: InpaintingDataModule):
         self.method, self.data = method, data
@@ -82,9 +82,9 @@ class BareLoop:
     def epoch(self, epoch: int) -> Iterator[None]:
         """Each `next` is a training step."""
         images = torch.from_numpy(self.data.datasets["train"].split.images)
-        order = torch.Generator().manual_seed(stream(self.data.seed) % 2**31 + epoch)
-        generator = torch.Generator().manual_seed(stream(self.data.seed, 0, epoch, AUGMENTED))
-        self.bare.chance.manual_seed(stream(self.data.seed, 0, epoch, TRAINING))
+        order = torch.Generator().manual_seed(seed_from(self.data.seed) % 2**31 + epoch)
+        generator = torch.Generator().manual_seed(seed_from(self.data.seed, 0, epoch, AUGMENTED))
+        self.bare.chance.manual_seed(seed_from(self.data.seed, 0, epoch, TRAINING))
         ends = [round(0.33 * STEPS), round(0.66 * STEPS), STEPS]
         batches = torch.randperm(len(images), generator=order).split(self.data.batch_size)
         for step, indices in enumerate(batches):

@@ -12,8 +12,9 @@ from interleaved import Spread, ratio
 from lightning import seed_everything
 from omegaconf import DictConfig
 
-from inpainting import assembly
 from inpainting.methods.glcic import COMPLETION, JOINT
+from inpainting.tasks.build import build, build_method, build_trainer
+from inpainting.tasks.test import test as run_test
 
 BATCH, SIDE = 16, 64
 
@@ -45,11 +46,11 @@ def test_glcic_steps_are_faster_in_bf16(
 
     def stepper(bf16: bool) -> Callable[[], None]:
         config = composed("model=glcic", "data=photos", f"channels_last={bf16}")
-        method = assembly.build_method(config.model, config)
+        method = build_method(config.model, config)
         bare = BareGLCIC(method.generator, method.discriminator, method.local_size, bf16)
         layout = torch.channels_last if bf16 else torch.contiguous_format
-        pictures = image.contiguous(memory_format=layout)
-        return lambda: bare.step(phase, pictures, mask)
+        images = image.contiguous(memory_format=layout)
+        return lambda: bare.step(phase, images, mask)
 
     report(
         f"GLCIC {name} step, float32 contiguous / bf16 channels last ({processor})",
@@ -90,10 +91,10 @@ def test_bf16_training_fills_as_well_as_float32(
         config = composed(*QUALITY, f"seed={seed}", f"trainer.precision={precision}")
         config.paths.run = str(tmp_path / f"{precision}-{seed}")
         seed_everything(seed, verbose=False)
-        method, data = assembly.build_method(config.model, config), assembly.build(config.data)
-        trainer = assembly.build_trainer(config)
+        method, data = build_method(config.model, config), build(config.data)
+        trainer = build_trainer(config)
         trainer.fit(method, data)
-        tested = assembly.test(trainer, method, data, precision)
+        tested = run_test(trainer, method, data, precision)
         decibels[precision].append(tested.result.summary["psnr_hole"])
         print(f"\nseed {seed}, {precision}: {decibels[precision][-1]:.2f} dB")
     lost = [one - two for one, two in zip(*decibels.values(), strict=True)]

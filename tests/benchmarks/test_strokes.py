@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from interleaved import ratio
 
-from inpainting.strokes import Strokes
+from inpainting.masks.strokes import Strokes
 
 BATCH, SIDE = 128, 64
 

@@ -11,10 +11,10 @@ from lightning import Callback, Trainer, seed_everything
 from omegaconf import DictConfig
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from inpainting import assembly
 from inpainting.metrics import structural_similarity
+from inpainting.tasks.build import build, build_method, build_trainer
 
-# Train and validation pictures stand 85 to 10, as in the shares of `data=folder`.
+# Train and validation images stand 85 to 10, as in the shares of `data=folder`.
 FIT = [
     "model=glcic",
     "data=photos",
@@ -53,14 +53,14 @@ def test_validation_takes_a_tenth_of_an_epoch_at_most(
     config = composed(*FIT, "trainer.max_epochs=3")
     config.paths.run = str(tmp_path)
     seed_everything(config.seed, verbose=False)
-    method, data = assembly.build_method(config.model, config), assembly.build(config.data)
-    trainer: Trainer = assembly.build_trainer(config)
+    method, data = build_method(config.model, config), build(config.data)
+    trainer: Trainer = build_trainer(config)
     watch = ValidationSeconds()
     trainer.callbacks.append(watch)  # the last one: what the others do at a validation's end counts
     trainer.fit(method, data)
-    assert (tmp_path / "pictures" / "val_epoch_0002.png").exists()
+    assert (tmp_path / "images" / "val_epoch_0002.png").exists()
     report(
-        "validation, share of an epoch's CPU time (GLCIC, width 64, bf16, 340 and 40 pictures)",
+        "validation, share of an epoch's CPU time (GLCIC, width 64, bf16, 340 and 40 images)",
         Spread.of([100 * share for share in watch.shares]),
         at_most=10,
         unit=" %",
@@ -87,7 +87,7 @@ def test_ssim_in_double_precision_costs_no_more_than_torchmetrics_in_single(
     inner = (..., slice(5, -5), slice(5, -5))
     assert torch.allclose(ours()[inner].mean(), theirs()[inner].mean().double(), atol=1e-4)
     report(
-        "SSIM of 32 pictures of 64 px, torchmetrics in float32 / ours in float64",
+        "SSIM of 32 images of 64 px, torchmetrics in float32 / ours in float64",
         ratio(theirs, ours, number=10),
         at_least=1,
         digits=1,

@@ -1,0 +1,119 @@
+"""Checkpoints of a run: the best weights, and the state at the end of the last whole epoch."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+
+from inpainting.callbacks.evaluation import Evaluation
+from inpainting.errors import InputError
+from inpainting.metrics.columns import ranked
+
+
+def ended_within_an_epoch(trainer: Trainer) -> bool:
+    """Whether something, such as `trainer.max_time`, stops the training before its epoch is over."""
+    return trainer.should_stop and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Lightning's, told by the metrics which end of a number is better.
+
+    It keeps the best score also where the run's folder has moved since, and speaks where the number
+    is NaN.
+
+    Args:
+        monitor: the number of validation that decides, such as "val/psnr_hole"
+        mode: "max" or "min", for a number that the method logs by itself; None asks the metrics
+        options: Lightning's
+    """
+
+    def __init__(self, monitor: str, mode: str | None = None, **options: Any):
+        super().__init__(monitor=monitor, mode=mode or "min", **options)
+        self._asks_the_metrics = mode is None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Learn which end of the monitored number is better.
+
+        Raises:
+            InputError: no metric measures it.
+        """
+        if stage == "fit" and self._asks_the_metrics:
+            self.mode = direction_of(self.monitor, trainer)
+            self.kth_value = torch.tensor(float("inf" if self.mode == "min" else "-inf"))
+        super().setup(trainer, pl_module, stage)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep the best score also where the run's folder has moved since."""
+        here = {
+            name: str(Path(self.dirpath) / Path(state_dict[name]).name) if state_dict[name] else ""
+            for name in ("best_model_path", "kth_best_model_path")
+        }
+        best = {
+            str(Path(self.dirpath) / Path(path).name): score
+            for path, score in state_dict["best_k_models"].items()
+        }
+        moved = {**state_dict, **here, "dirpath": self.dirpath, "best_k_models": best}
+        super().load_state_dict(moved)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save if it is the best.
+
+        Raises:
+            InputError: the monitored metric is missing, or NaN as a hole's metric is without holes.
+        """
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is None and not trainer.sanity_checking:
+            raise InputError(
+                f"monitor={self.monitor}: validation measures no such number, only "
+                f"{', '.join(trainer.callback_metrics)}"
+            )
+        if value is not None and value.isnan() and not trainer.sanity_checking:
+            raise InputError(
+                f"{self.monitor} is NaN, so no epoch can be the best: type monitor=val/loss"
+            )
+        # What a resume will not come by again must not take the place of what it remembers.
+        if not (ended_within_an_epoch(trainer) and self.best_model_path):
+            super().on_validation_end(trainer, pl_module)
+
+
+def direction_of(monitor: str, trainer: Trainer) -> str:
+    """Which end of a number of validation is better, "max" or "min", by the trainer's metrics.
+
+    Raises:
+        InputError: none of them measures it, or neither end is.
+    """
+    columns = {
+        f"val/{one.name}": one
+        for callback in trainer.callbacks
+        if isinstance(callback, Evaluation)
+        for one in ranked(callback.columns)
+    }
+    if monitor not in columns:
+        raise InputError(
+            f"monitor={monitor}: no metric ranks it; there are {', '.join(columns)}. For a number "
+            "that the method logs by itself type callbacks.best.mode=max or min with it"
+        )
+    return columns[monitor].direction
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps `last.ckpt`: the state at the end of the last whole epoch.
+
+    Written at the start too, so that at any moment a killed training can be resumed; never within
+    an epoch, so that resuming repeats the epoch from its beginning.
+    """
+
+    def __init__(self, path: str):
+        self.path = Path(path)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the untrained state, unless this training is a resumed one."""
+        if trainer.ckpt_path is None:
+            trainer.save_checkpoint(self.path)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save after validation and all other callbacks, unless the epoch was cut short."""
+        if not ended_within_an_epoch(trainer):
+            trainer.save_checkpoint(self.path)

@@ -1,0 +1,96 @@
+"""Grids of completions, drawn at each validation and test."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from torch import Tensor
+
+from inpainting.images.algebra import erase
+from inpainting.images.crops import crop, local_corners, local_size
+from inpainting.images.evaluated import Evaluated
+from inpainting.images.grid import image_grid
+
+
+class ImageGrids(Callback):
+    """Draws the first images of each validation and test, rows as in report 004.
+
+    target, masked input, prediction, completion, real local crop, completed local crop.
+
+    Args:
+        folder: where the PNG files go
+        count: images a grid
+        cell: side of an image in the grid, in pixels
+        local_share: side of the local crop as a share of the image's
+    """
+
+    def __init__(self, folder: str, count: int, cell: int, local_share: float):
+        self.folder, self.count = Path(folder), count
+        self.cell, self.local_share = cell, local_share
+        self.shown: dict[str, Tensor] = {}
+        self.path: Path | None = None
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start anew."""
+        self._parts: list[dict[str, Tensor]] = []
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Evaluated, *_: Any
+    ) -> None:
+        """Keep as many as the grid still lacks."""
+        missing = self.count - sum(len(part["index"]) for part in self._parts)
+        done = outputs.completed
+        if missing > 0 and done is not None:
+            names = ("index", "image", "mask", "prediction", "completion")
+            self._parts.append({name: getattr(done, name)[:missing].cpu() for name in names})
+
+    on_test_batch_end = on_validation_batch_end
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write `val_epoch_…png`."""
+        if not trainer.sanity_checking:
+            self._draw(trainer, pl_module, f"val_epoch_{trainer.current_epoch:04d}")
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write `test.png`."""
+        self._draw(trainer, pl_module, "test")
+
+    def _draw(self, trainer: Trainer, module: LightningModule, name: str) -> None:
+        if not trainer.is_global_zero or not self._parts:
+            return
+        self.shown = {key: torch.cat([part[key] for part in self._parts]) for key in self._parts[0]}
+        grid = image_grid(self.rows(module), self.cell)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path = self.folder / f"{name}.png"
+        grid.save(self.path)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                if not trainer.testing:  # of a test it gets a table
+                    epoch = f"epoch {trainer.current_epoch}"
+                    logger.log_image("images", [grid], module.batches_seen, caption=[epoch])
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image(
+                    "images", np.asarray(grid), trainer.current_epoch, dataformats="HWC"
+                )
+
+    def rows(self, module: LightningModule) -> dict[str, Tensor]:
+        """The grid's rows by their labels."""
+        image, mask = self.shown["image"], self.shown["mask"]
+        completions = self.shown["completion"].unbind(1)
+        others = {f"completion {k}": one for k, one in enumerate(completions[1:], 2)}
+        size = local_size(*image.shape[-2:], self.local_share)
+        corners = local_corners(mask, size)
+        return {
+            "target": image,
+            "masked input": erase(image, mask, module.fill),
+            "prediction": self.shown["prediction"][:, 0],
+            "completion": completions[0],
+            **others,
+            "real local crop": crop(image, corners, size),
+            "completed local crop": crop(completions[0], corners, size),
+        }

@@ -1,0 +1,64 @@
+"""Single images of a test, to score by eye and to lay side by side."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from PIL import Image
+from torch import Tensor
+
+from inpainting.images.algebra import erase, to_eight_bits
+from inpainting.images.evaluated import Evaluated
+
+KINDS = ("target", "masked", "completion")  # of the single ones
+
+
+class SingleImages(Callback):
+    """Writes `test/<index>_{target,masked,completion}.png` for the first images of the test.
+
+    The same images for every run on the same data, so that runs can be compared. The hole of
+    the masked image is transparent: no colour gives away which method erased it.
+
+    Args:
+        folder: where `test/` goes
+        count: images with an index below this are written; 0 writes none
+    """
+
+    def __init__(self, folder: str, count: int):
+        self.folder, self.count = Path(folder), count
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take away what an earlier test left: with another count it would not all be replaced."""
+        if trainer.is_global_zero:
+            for kind in KINDS:
+                for path in (self.folder / "test").glob(f"[0-9]*_{kind}.png"):
+                    path.unlink()
+        trainer.strategy.barrier()
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Evaluated, *_: Any
+    ) -> None:
+        """Write those of this batch."""
+        done = outputs.completed
+        index = done.index
+        # Each process writes its own, and not what the sampler repeats: see Evaluation.
+        mine = (index < self.count) & (index % trainer.world_size == trainer.global_rank)
+        if not mine.any():
+            return
+        (self.folder / "test").mkdir(parents=True, exist_ok=True)
+        image, mask = done.image[mine], done.mask[mine]
+        kinds = {
+            "target": image,
+            "masked": torch.cat([erase(image, mask), (mask <= 0).to(image.dtype)], dim=1),
+            "completion": done.first[mine],
+        }
+        for kind in KINDS:
+            for number, one in zip(index[mine].tolist(), kinds[kind], strict=True):
+                _to_pil(one).save(self.folder / "test" / f"{number:05d}_{kind}.png")
+
+
+def _to_pil(image: Tensor) -> Image.Image:
+    """(1 to 4, H, W): grey or RGB, without or with alpha."""
+    levels = (to_eight_bits(image.detach().float()) * 255).round().to(torch.uint8)
+    return Image.fromarray(levels.permute(1, 2, 0).squeeze(2).cpu().numpy())

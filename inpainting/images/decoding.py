@@ -1,0 +1,109 @@
+"""Decode an image file of any mode, depth and format to an array of its pixels."""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from inpainting.errors import InputError
+
+ORIENTATION, BITS_PER_SAMPLE = 274, 258  # EXIF and TIFF tags
+UPRIGHT = {  # EXIF orientation: how the stored pixels become the image as it was seen
+    1: np.asarray,
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: np.swapaxes(pixels, 0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.swapaxes(np.rot90(pixels, 2), 0, 1),
+    8: np.rot90,
+}
+# What PIL and OpenCV raise on a damaged file, by format and by where the damage is.
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError)
+BROKEN += (struct.error, zlib.error, Image.DecompressionBombError, cv2.error)
+
+
+def _has_16_bits(opened: Image.Image) -> bool:
+    """PIL opens 16-bit colour as 8-bit RGB and says so only in the tags or the decoder's name."""
+    if opened.format == "TIFF":
+        plain = opened.mode in ("RGB", "RGBA") or opened.mode.startswith("I;16")
+        return plain and 16 in opened.tag_v2.get(BITS_PER_SAMPLE, ())
+    return any(";16" in f"{opened.mode} {tile.args}" for tile in opened.tile)
+
+
+def _read_16_bits(path: Path) -> np.ndarray:
+    """Through OpenCV, as PIL has no 16-bit colour."""
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise OSError("OpenCV cannot decode it")
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+
+
+def _read_8_bits(path: Path, opened: Image.Image) -> np.ndarray:
+    opened.load()
+    if opened.mode in ("I", "F"):
+        raise InputError(f"{path} has 32-bit pixels: save it with 8 or 16 bits a channel")
+    mode = "L" if opened.mode in ("1", "L", "LA", "La") else "RGB"
+    mode += "A" if opened.has_transparency_data else ""
+    converted = opened if opened.mode == mode else opened.convert(mode)
+    return np.asarray(converted).reshape(opened.height, opened.width, len(mode))
+
+
+class Stored(NamedTuple):
+    """A decoded file before it is turned upright."""
+
+    pixels: np.ndarray  # (H, W, C) uint8 or uint16, 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
+    orientation: int  # EXIF's, 1 = upright
+    profile: bytes | None  # ICC
+    size: tuple[int, int]  # width and height in the file
+    reduction: int  # 2, 4 or 8 where a JPEG was decoded at a half, a quarter, an eighth; else 1
+
+
+def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
+    # PIL maps a TIFF that it opens by name into memory, and mixes up the sides of a rotated one.
+    with open(path, "rb") as file, Image.open(file) as opened:
+        size, reduction = opened.size, 1
+        if draft and (drafted := opened.draft(draft[0], (draft[1], draft[1]))):
+            reduction = round(size[0] / drafted[1][2])
+        deep = _has_16_bits(opened)
+        pixels = _read_16_bits(path) if deep else _read_8_bits(path, opened)
+        if reduction == 1:
+            size = pixels.shape[1], pixels.shape[0]  # a TIFF may just have been turned
+        # A TIFF is upright now: PIL (which forgets the tag) and OpenCV (which does not) turn it.
+        upright = deep and opened.format == "TIFF"
+        orientation = 1 if upright else opened.getexif().get(ORIENTATION, 1)
+        orientation = orientation if orientation in UPRIGHT else 1  # some cameras write 0
+        same_colours = opened.mode not in ("CMYK", "LAB", "YCbCr")
+        profile = opened.info.get("icc_profile") if same_colours else None
+    return Stored(pixels, orientation, profile, size, reduction)
+
+
+def decode(path: str | Path, draft: tuple[str, int] | None = None) -> Stored:
+    """Decode a file; of an animation, the first frame.
+
+    Palettes, CMYK and the like become RGB, 1 bit becomes grey, 16 bits a channel stay 16 bits.
+
+    Args:
+        path: the file
+        draft: colour mode and smallest side in which a JPEG may be decoded
+
+    Raises:
+        InputError: the file does not exist or cannot be read as an image.
+    """
+    try:
+        return _decode(Path(path), draft)
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: give the path of an image") from None
+    except BROKEN as error:
+        reason = "not a known format" if isinstance(error, UnidentifiedImageError) else error
+        raise InputError(
+            f"{path} cannot be read as an image ({reason}): save it again or leave it out"
+        ) from error

@@ -1,0 +1,69 @@
+"""Labelled grids of images: one row a kind, one column an image."""
+
+from math import ceil
+from textwrap import wrap
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+GAP, LABEL_WIDTH = 4, 132  # px; the column of labels is wider where they need it
+MARGIN = 8  # px before and after a label, and between one and the next
+LINE = 12  # characters of a label's line; more where its lines would be too many
+WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def image_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
+    """Draw images in labelled rows.
+
+    Args:
+        rows: label to (N, C, h, w) in [0, 1]; sizes may differ from row to row
+        cell: side of an image in the grid, in pixels
+
+    Returns:
+        an RGB image
+    """
+    columns = max(len(row) for row in rows.values())
+    font = ImageFont.load_default(size=15)
+    texts = [_wrapped(label, font, cell) for label in rows]
+    left = max(LABEL_WIDTH, *(_size(text, font)[0] + 2 * MARGIN for text in texts))
+    size = (left + columns * (cell + GAP), len(rows) * (cell + GAP) + GAP)
+    grid = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(grid)
+    for r, (text, images) in enumerate(zip(texts, rows.values(), strict=True)):
+        top = GAP + r * (cell + GAP)
+        draw.multiline_text((MARGIN, top + cell // 2), text, "black", font, anchor="lm")
+        for c, image in enumerate(images):
+            grid.paste(_tile(image, cell), (left + c * (cell + GAP), top))
+    return grid
+
+
+def _size(text: str, font: Font) -> tuple[int, int]:
+    """Width and height of lines of text, px."""
+    left, top, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox(
+        (0, 0), text, font
+    )
+    return ceil(right - left), ceil(bottom - top)
+
+
+def _wrapped(label: str, font: Font, height: int) -> str:
+    """A label in short lines, and in longer ones where they would be higher than its row."""
+    characters = LINE
+    while True:
+        lines = wrap(label.replace("_", " "), characters, **WHOLE_WORDS)
+        text = "\n".join(lines)
+        if len(lines) < 2 or _size(text, font)[1] <= height - MARGIN:
+            return text
+        characters += 4
+
+
+def _tile(image: Tensor, cell: int) -> Image.Image:
+    """(C, h, w) to a square; enlarged by repeating pixels, so that they can be seen."""
+    levels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+    array = levels.permute(1, 2, 0).numpy()
+    tile = Image.fromarray(array[..., 0] if array.shape[2] == 1 else np.ascontiguousarray(array))
+    method = Image.Resampling.NEAREST if max(tile.size) <= cell else Image.Resampling.LANCZOS
+    return tile.convert("RGB").resize((cell, cell), method)

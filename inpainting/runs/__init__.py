@@ -1,0 +1,1 @@
+"""Runs on the disk: their folders, checkpoints, results, and finding them again."""

@@ -1,0 +1,48 @@
+"""What a measurement leaves behind: metrics.json and per_image.csv."""
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inpainting.atomic import replacing, write_json
+from inpainting.metrics.columns import Columns, as_plain
+from inpainting.runs.provenance import provenance
+
+
+@dataclass
+class Result:
+    """The test of one method.
+
+    Args:
+        method: its name in tables
+        columns: what the numbers are, by metric
+        summary: means over the images, by metric
+        rows: one value an image, by metric; "index" names the image
+        files: the images' names, in the order of the rows
+        details: mask hash, times and whatever else belongs beside the numbers
+    """
+
+    method: str
+    columns: Columns
+    summary: dict[str, float]
+    rows: dict[str, np.ndarray]
+    files: list[str]
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write metrics.json and per_image.csv."""
+        folder.mkdir(parents=True, exist_ok=True)
+        # JSON has no NaN: what could not be measured (no hole, say) is null.
+        summary = {name: v if np.isfinite(v) else None for name, v in self.summary.items()}
+        own = provenance(self.details.get("measured_with", ()))
+        columns = as_plain({k: v for k, v in self.columns.items() if k in summary})
+        content = {"method": self.method, **summary, **self.details, "columns": columns, **own}
+        with replacing(folder / "per_image.csv", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", *self.rows])
+            columns = [column.tolist() for column in self.rows.values()]
+            writer.writerows(zip(self.files, *columns, strict=True))
+        write_json(folder / "metrics.json", content)  # last: what has it is finished

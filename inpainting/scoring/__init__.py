@@ -1,0 +1,1 @@
+"""Scoring completions by eye."""

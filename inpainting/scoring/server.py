@@ -1,0 +1,157 @@
+"""The page on which completions are scored by eye, and the server of it.
+
+Nothing that reaches the browser names a row, a kind or a file: images have opaque tokens.
+"""
+
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from threading import Lock
+from typing import Any
+
+from flask import Flask, Response, abort, jsonify, render_template, request
+from werkzeug.serving import BaseWSGIServer, make_server, select_address_family
+
+from inpainting.errors import InputError
+from inpainting.scoring.items import Item
+from inpainting.scoring.order import Session
+from inpainting.scoring.scores import HIGHEST, LOWEST
+
+# An image per step from this server alone; no page elsewhere may frame it or be told of it.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server on this address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def make_app(
+    order: Callable[[str], Sequence[Item]],
+    host: str = "127.0.0.1",
+    scorer: str | None = None,
+    report: str = "",
+) -> Flask:
+    """The page and what it asks for.
+
+    Args:
+        order: the images in the order of a scorer
+        host: the address that is served; on a loopback one, other names for it are refused
+        scorer: whose page opens first; None asks for the name
+        report: the command that makes a table of the scores, shown at the end
+    """
+    app = Flask(__name__, template_folder="pages", static_folder="pages", static_url_path="/page")
+    lock, everybody = Lock(), {}
+    names = {"localhost", "127.0.0.1", "[::1]", host, f"[{host}]"}
+
+    def progress() -> Session:
+        name = (request.args.get("scorer") or scorer or "").strip()
+        if name not in everybody:
+            everybody[name] = Session(name, order(name))
+        return everybody[name]
+
+    @app.before_request
+    def refuse_other_sites() -> None:
+        # A page of another site can neither post here nor, by a name of its own for this
+        # address (DNS rebinding), read.
+        elsewhere = request.origin not in (None, request.host_url.rstrip("/"))
+        if elsewhere or (is_loopback(host) and request.host.rsplit(":", 1)[0] not in names):
+            abort(403)
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        return response
+
+    @app.errorhandler(InputError)
+    def say(error: InputError) -> tuple[Response, int]:
+        return jsonify(error=str(error)), 400
+
+    @app.get("/")
+    def page() -> str:
+        try:
+            mine = progress()
+        except InputError:
+            typed = request.args.get("scorer", "").strip()
+            return render_template("name.html", typed=typed)
+        scale = range(LOWEST, HIGHEST + 1)
+        return render_template("score.html", scorer=mine.scorer, scale=scale)
+
+    @app.get("/state")
+    def state() -> Response:
+        with lock:
+            return jsonify(_state(progress(), request.args.get("item"), report))
+
+    @app.post("/score")
+    def score() -> Response:
+        given = request.get_json()
+        with lock:
+            mine = progress()
+            if given.get("item") not in mine.items:
+                raise InputError("this image is not among those to be scored: reload the page")
+            marks = given.get("local"), given.get("global")
+            if not all(type(mark) is int for mark in marks):
+                raise InputError(f"a score is a whole number from {LOWEST} to {HIGHEST}")
+            mine.record(given["item"], *marks)
+            return jsonify(_state(mine, None, report))
+
+    @app.get("/image/<token>/<any(shown, hole):which>")
+    def image(token: str, which: str) -> Response:
+        item = progress().items.get(token) or abort(404)
+        path = item.shown if which == "shown" else item.file("masked")
+        # The bytes alone: a file's name and date would tell which one it is.
+        return Response(path.read_bytes(), mimetype="image/png")
+
+    return app
+
+
+def _state(progress: Session, wanted: str | None, report: str) -> dict[str, Any]:
+    """What the page shows: an image by its token, or the first one without a score."""
+    given = progress.given()
+    done = list(given)
+    token = wanted
+    if wanted not in given:
+        token = next((token for token in progress.items if token not in given), None)
+    place = done.index(token) if token in given else len(done)
+    answer = {
+        "item": token,
+        "number": place + 1,
+        "scored": len(done),
+        "total": len(progress.items),
+        "previous": done[place - 1] if place else None,
+    }
+    if token in given:
+        answer |= {"local": given[token].local_score, "global": given[token].global_score}
+    return answer | ({"report": report} if token is None else {})
+
+
+def listen(app: Flask, host: str, port: int) -> tuple[BaseWSGIServer, str]:
+    """A server ready to serve, and its address; port 0 takes any free one.
+
+    Raises:
+        InputError: the port is taken, or the address is not this machine's.
+    """
+    family = select_address_family(host, port)
+    try:
+        listening = socket.create_server((host, port), family=family)
+    except OverflowError:
+        raise InputError(f"port={port}: type a number from 0 (any free one) to 65535") from None
+    except OSError as error:
+        raise InputError(
+            f"host={host} port={port} cannot be listened on ({error.strerror}): type another port, "
+            "or port=0 for any free one"
+        ) from None
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for every image
+    with listening:  # the server takes a copy of it
+        server = make_server(host, port, app, threaded=True, fd=listening.fileno())
+    shown = f"[{host}]" if family == socket.AF_INET6 else host
+    return server, f"http://{shown}:{server.port}/"

@@ -1,0 +1,1 @@
+"""What the commands do: train, evaluate, fill; a file each."""

@@ -1,0 +1,56 @@
+"""Refuses what would fail within a training or a test, before it starts."""
+
+from lightning import LightningDataModule
+from omegaconf import DictConfig, OmegaConf
+
+from inpainting.errors import InputError
+from inpainting.methods.base import Inpainter
+
+
+def check_complete(config: DictConfig) -> None:
+    """Refuse a configuration with a value that must be given and is not.
+
+    Raises:
+        InputError: names the key.
+    """
+    for key in sorted(OmegaConf.missing_keys(config)):
+        raise InputError(f"{key} is missing: type {key}=VALUE")
+
+
+def check_training(
+    trainer: DictConfig, name: str, method: Inpainter, data: LightningDataModule
+) -> None:
+    """Refuse a training that would train nothing, or fail at its first batch.
+
+    Args:
+        trainer: the trainer's configuration
+        name: of the model, for messages
+        method: to be trained
+        data: to train on
+
+    Raises:
+        InputError: names the key.
+    """
+    for key in ("limit_train_batches", "limit_val_batches", "limit_test_batches", "max_epochs"):
+        if trainer[key] == 0:
+            raise InputError(
+                f"trainer.{key}=0 leaves nothing to train on, to choose the best by "
+                f"or to test: type trainer.{key}=1 or more"
+            )
+    if trainer.max_epochs is None or trainer.max_epochs < 0:
+        raise InputError(
+            f"trainer.max_epochs={trainer.max_epochs}: phases and learning rates follow the share "
+            "of the training that is done, so type a number; trainer.max_time ends it sooner"
+        )
+    size, multiple = data.image_size, method.size_multiple
+    if size % multiple:
+        raise InputError(
+            f"data.image_size={size}: model={name} trains on images whose side is a multiple of "
+            f"{multiple} px, type data.image_size={size + -size % multiple}"
+        )
+    if not method.fits(size, size):
+        raise InputError(
+            f"data.image_size={size}: the network of model={name} takes images of "
+            f"model.fixed_size={method.fixed_size} px alone, type data.image_size="
+            f"{method.fixed_size}"
+        )

@@ -1,0 +1,153 @@
+"""Filling image files: pair images with masks, check all of them first, fill, write."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter
+from omegaconf import DictConfig, open_dict
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from inpainting.errors import InputError
+from inpainting.images.files import list_images, read_mask, read_photo
+from inpainting.tasks.build import build_trainer
+from inpainting.tasks.evaluate import run_method
+
+
+@dataclass(frozen=True)
+class Filling:
+    """One image, its mask and where the result goes, without suffix."""
+
+    image: Path
+    mask: Path
+    out: Path
+
+
+def pair(images: Path, masks: Path, out: Path) -> list[Filling]:
+    """Match images with masks: one mask for all, or one of the same name for each.
+
+    Raises:
+        InputError: a path does not exist, a folder holds no image, or an image has no mask.
+    """
+    for key, path in (("input", images), ("masks", masks)):
+        if not path.exists():
+            raise InputError(f"{key}={path}: there is no such file or folder")
+    if images.is_file():
+        found, root = [images], images.parent
+    else:
+        found, root = list_images(images), images
+    if not found:
+        raise InputError(f"input={images}: no image in it; type another folder")
+    if masks.is_dir():
+        partners = {path.relative_to(masks).with_suffix(""): path for path in list_images(masks)}
+    names = [path.relative_to(root).with_suffix("") for path in found]
+    jobs, count = [], Counter(names)
+    for path, name in zip(found, names, strict=True):
+        mask = partners.get(name) if masks.is_dir() else masks
+        if mask is None:
+            raise InputError(
+                f"{path} has no mask: put one named {name}.png into {masks}, or take it out of "
+                f"{images}"
+            )
+        # a.jpg and a.png side by side would both become a.png
+        target = name if count[name] == 1 else path.relative_to(root)
+        jobs.append(Filling(path, mask, out / target.parent / target.name))
+    return jobs
+
+
+def check(jobs: Sequence[Filling], mask_hole: str, overwrite: bool, completions: int) -> None:
+    """Read every image and mask once, before any long work.
+
+    Raises:
+        InputError: sizes differ, a mask leaves nothing known, or a result is there already.
+    """
+    for job in track(jobs, "Checking images and masks", transient=True):
+        height, width = read_photo(job.image).pixels.shape[:2]
+        mask = read_mask(job.mask, mask_hole)
+        if tuple(mask.shape[2:]) != (height, width):
+            raise InputError(
+                f"the mask {job.mask} is {mask.shape[3]}x{mask.shape[2]}, its image "
+                f"{job.image} {width}x{height}: give a mask of the image's size"
+            )
+        if (mask > 0).all():
+            other = "black" if mask_hole == "white" else "white"
+            raise InputError(
+                f"the mask {job.mask} covers all of the image and leaves nothing to fill from; "
+                f"if its hole is {other}, type mask_hole={other}"
+            )
+        for path in written(job, completions):
+            if path.exists() and not overwrite:
+                raise InputError(f"{path} is there already: type overwrite=true or another out=")
+
+
+def written(job: Filling, completions: int) -> list[Path]:
+    """The files a job writes, one for each completion."""
+    numbers = [""] if completions == 1 else [f"_{k + 1}" for k in range(completions)]
+    return [job.out.with_name(f"{job.out.name}{number}.png") for number in numbers]
+
+
+class _Photos(Dataset):
+    """Images and masks as the method takes them."""
+
+    def __init__(self, jobs: Sequence[Filling], channels: int, mask_hole: str):
+        self.jobs, self.channels, self.mask_hole = jobs, channels, mask_hole
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        job = self.jobs[i]
+        return {
+            "image": read_photo(job.image).to_tensor(self.channels),
+            "mask": read_mask(job.mask, self.mask_hole),
+            "index": torch.tensor([i]),
+        }
+
+
+class _Writer(BasePredictionWriter):
+    """Writes each image as soon as it is filled."""
+
+    def __init__(self, jobs: Sequence[Filling]):
+        super().__init__("batch")
+        self.jobs = jobs
+
+    def write_on_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, prediction: Tensor, *args: Any
+    ) -> None:
+        batch = args[1]
+        job, mask = self.jobs[int(batch["index"])], batch["mask"].cpu()
+        photo = read_photo(job.image)
+        job.out.parent.mkdir(parents=True, exist_ok=True)
+        completions = prediction[0].cpu()
+        for path, completion in zip(written(job, len(completions)), completions, strict=True):
+            photo.fill(completion[None], mask).save(path)
+
+
+def fill(config: DictConfig) -> None:
+    """Fill as configured.
+
+    Raises:
+        InputError: see `pair` and `check`.
+    """
+    for key in ("input", "masks"):
+        if config[key] is None:
+            raise InputError(f"{key} is missing: type {key}=FILE_OR_FOLDER")
+    out = Path(config.out)
+    jobs = pair(Path(config.input), Path(config.masks), out)
+    method, _ = run_method(config)
+    check(jobs, config.mask_hole, config.overwrite, method.num_completions)
+    with open_dict(config):
+        progress = config.callbacks.get("progress")
+        config.callbacks = {"progress": progress} if progress else {}
+    trainer = build_trainer(config)
+    trainer.callbacks.append(_Writer(jobs))
+    loader = DataLoader(_Photos(jobs, method.channels, config.mask_hole), batch_size=None)
+    trainer.predict(method, loader, return_predictions=False)
+    Console().print(f"Filled {len(jobs)} image(s): {out}", soft_wrap=True, highlight=False)

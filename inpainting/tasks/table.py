@@ -1,0 +1,89 @@
+"""The table of methods on the same images and holes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from inpainting.metrics.columns import Column, leading, ranked
+from inpainting.metrics.intervals import paired_difference
+from inpainting.runs.results import Result
+
+
+def _advantage(first: Result, other: Result, column: Column) -> str:
+    """First minus other with its paired 95 % interval, on the same images and holes."""
+    gap = paired_difference(first.rows[column.name], other.rows[column.name])
+    mean, low, high = (column.text(value, signed=True) for value in gap)
+    return f"{mean} [{low}, {high}]"
+
+
+def comparison(results: Sequence[Result], brief: bool) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table of methods on the same holes; the first is compared with each.
+
+    Args:
+        results: of the methods
+        brief: for the narrow table of a terminal
+
+    Raises:
+        ValueError: the results were not measured on the same images and holes.
+    """
+    first = results[0]
+    hashes = {result.details["mask_hash"] for result in results}
+    if len(hashes) > 1:
+        raise ValueError(f"measured on different holes or images: {sorted(hashes)}")
+    measured = {name: one for name, one in first.columns.items() if name in first.summary}
+    shown = [one for one in measured.values() if one.brief] if brief else ranked(measured)
+    gains = leading(measured) if len(results) > 1 else []
+    header = ["method", *(one.heading for one in shown)]
+    header += [f"{first.method}'s gain in {one.heading}" for one in gains]
+    rows = []
+    for result in results:
+        row = [result.method, *(one.text(result.summary.get(one.name)) for one in shown)]
+        row += ["" if result is first else _advantage(first, result, one) for one in gains]
+        rows.append(row)
+    return header, rows
+
+
+def as_markdown(results: Sequence[Result]) -> str:
+    """The comparison as a Markdown table, with what it was measured on."""
+    header, rows = comparison(results, brief=False)
+    lines = [header, ["---"] * len(header), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{table}\n\n{caption(results)}\n"
+
+
+def as_rich(results: Sequence[Result]) -> Table:
+    """The comparison for the terminal."""
+    header, rows = comparison(results, brief=True)
+    table = Table(caption=caption(results), caption_justify="left")
+    for i, name in enumerate(header):
+        table.add_column(name, justify="left" if i == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def caption(results: Sequence[Result]) -> str:
+    """What the numbers are means of."""
+    summary = results[0].summary
+    text = f"Means over {int(summary['n'])} images, holes {results[0].details['mask_hash']}"
+    if summary.get("n_without_hole"):
+        text += f"; {int(summary['n_without_hole'])} without a hole are left out of *_hole"
+    if len(results) > 1:
+        text += "; brackets: paired 95 % intervals"
+    return text + "."
+
+
+def announce(results: Sequence[Result], folder: Path) -> None:
+    """Print the table and the paths of what to look at."""
+    console = Console()
+    if not console.is_terminal:  # a pipe or a log has no width of its own
+        console = Console(width=180)
+    console.print(as_rich(results))
+    for name in ("comparison.png", "test.png"):
+        path = folder / "images" / name
+        if path.is_file():
+            console.print(f"Image: {path}", soft_wrap=True, highlight=False)
+            break
+    console.print(f"Folder:  {folder}", soft_wrap=True, highlight=False)

@@ -1,0 +1,1 @@
+"""What Lightning's trainer is given besides callbacks and loggers."""

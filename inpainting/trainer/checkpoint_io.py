@@ -1,0 +1,27 @@
+"""How a checkpoint reaches the disk: whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+
+from inpainting.atomic import replacing
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's, but a checkpoint replaces the one before only when it is safe on the disk.
+
+    Lightning writes to the system's folder for temporary files and moves the file from there. Where
+    that is another file system, which is common in containers and on clusters, moving means truncating
+    the earlier checkpoint and copying: a process killed at that moment leaves neither.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint whole or not at all."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path, "wb") as file:
+            torch.save(checkpoint, file)
