@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from typing import Any
 
 
 class InputError(ValueError):
@@ -62,7 +63,7 @@ def exits_with_one_sentence(function: Callable) -> Callable:
     """`one_sentence` as a decorator."""
 
     @wraps(function)
-    def wrapped(*args, **kwargs):
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
         with one_sentence():
             return function(*args, **kwargs)
 

@@ -15,7 +15,7 @@ WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and images/."
 
 
 @dataclass
-class Options:
+class ReportOptions:
     """What can be typed as key=value."""
 
     metric: str | None = option(
@@ -25,9 +25,9 @@ class Options:
     out: str | None = option(None, "folder to write to; else the one given, or outputs/report")
 
 
-def parse(arguments: list[str] | None = None) -> tuple[list[str], Options]:
+def parse(arguments: list[str] | None = None) -> tuple[list[str], ReportOptions]:
     """Folders and options of a command line; see `words.parse`."""
-    return words.parse("inpainting.report", __doc__ + WRITTEN, Options, arguments)
+    return words.parse("inpainting.report", __doc__ + WRITTEN, ReportOptions, arguments)
 
 
 def default_out(folders: list[str]) -> Path:
@@ -43,10 +43,12 @@ def main() -> None:
     """Write a report, print its table in short and where it is."""
     folders, options = parse()
     from inpainting.reporting.build import report  # torch and matplotlib: not for --help
-    from inpainting.reporting.terminal import show
+    from inpainting.reporting.terminal import print_report
 
     out = Path(options.out) if options.out else default_out(folders)
-    show(report(folders, out, options.metric.split(",") if options.metric else (), options.base))
+    print_report(
+        report(folders, out, options.metric.split(",") if options.metric else (), options.base)
+    )
 
 
 if __name__ == "__main__":

@@ -62,3 +62,10 @@ def random_times(high: int, count: int, device: torch.device, chance: Generators
         return torch.randint(high, (count,), device=device, generator=chance)
     drawn = [torch.randint(high, (1,), device=device, generator=one) for one in chance]
     return torch.cat(drawn)
+
+
+def default_generator(device: torch.device) -> torch.Generator:
+    """Torch's own generator of a device."""
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.default_generator

@@ -21,7 +21,7 @@ from inpainting.words import option
 
 
 @dataclass
-class Options:
+class ScoreOptions:
     """What can be typed as key=value."""
 
     scorer: str | None = option(None, "whose scores these are; the page asks where it is left out")
@@ -31,13 +31,13 @@ class Options:
     duplicates: float = option(0.1, "completions shown twice, as a share of them")
 
 
-def parse(arguments: list[str] | None = None) -> tuple[list[str], Options]:
+def parse(arguments: list[str] | None = None) -> tuple[list[str], ScoreOptions]:
     """Folders and options of a command line.
 
     Raises:
         InputError: see `words.parse`; or a share that is none.
     """
-    folders, options = words.parse("inpainting.score", __doc__, Options, arguments)
+    folders, options = words.parse("inpainting.score", __doc__, ScoreOptions, arguments)
     for key in ("targets", "duplicates"):
         value = getattr(options, key)
         if not 0 <= value <= 1:

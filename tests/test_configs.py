@@ -46,16 +46,26 @@ def _generator():
     return torch.Generator().manual_seed(0)
 
 
-@pytest.mark.parametrize("name", options("model"))
+@pytest.mark.parametrize("name", [name for name in options("model") if "/" not in name])
 def test_models(composed, name: str) -> None:
     small = ["model.width=4"] if name == "glcic" else []
     config = composed(f"model={name}", *small)
     assert config.name == name
-    assert config.monitor is None or config.monitor.metric.startswith("val/")
+    assert config.monitor is None or config.monitor.startswith("val/")
     method = instantiate(config.model, _convert_="all")
     assert method.channels == config.data.channels
     if method.trained:
         method.configure_optimizers()
+
+
+@pytest.mark.parametrize("guidance", options("model/sampler/guidance"))
+@pytest.mark.parametrize(
+    "name", [name for name in options("model/sampler") if not name.startswith("guidance/")]
+)
+def test_samplers(composed, name: str, guidance: str) -> None:
+    typed = [f"model/sampler={name}", f"model/sampler/guidance={guidance}"]
+    sampler = instantiate(composed("model=ddpm", *typed).model.sampler, _convert_="all")
+    assert sampler.network_calls >= sampler.steps
 
 
 @pytest.mark.parametrize("name", options("trainer"))

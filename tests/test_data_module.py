@@ -8,7 +8,8 @@ import torch
 
 from inpainting.data.arrays import Split
 from inpainting.data.augment import FlipZoom
-from inpainting.data.base import InpaintingDataModule, draw_masks
+from inpainting.data.base import InpaintingDataModule
+from inpainting.data.dataset import draw_masks
 from inpainting.errors import InputError
 from inpainting.masks.random import Rectangle
 from inpainting.rng import seed_from

@@ -19,8 +19,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 
-from inpainting.callbacks.single_images import KINDS
 from inpainting.images.grid import GAP, LABEL_WIDTH, MARGIN, image_grid
+from inpainting.images.saved import KINDS
 from inpainting.metrics.base import columns_of
 from inpainting.metrics.columns import as_plain
 from inpainting.metrics.inception import InceptionDistances

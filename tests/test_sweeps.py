@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from inpainting.errors import InputError
 from inpainting.runs.folder import failure_reason, status
 from inpainting.runs.settings import differing
-from inpainting.sweeps.job import _command, note_end, run_job, run_to_end, sentence
+from inpainting.sweeps.job import _command, note_end, run_job, run_to_end
 from inpainting.sweeps.plan import Job, Sweep, check, planned
 from inpainting.sweeps.table import show
 
@@ -349,7 +349,7 @@ def test_a_job_that_was_killed_is_noted_as_failed_and_one_that_was_stopped_is_no
         (tmp_path / name).mkdir()
         program = f"import os; os.kill(os.getpid(), {int(sent)})"
         note_end(tmp_path / name, run_to_end([sys.executable, "-c", program]))
-    assert "was killed by SIGKILL" in sentence(tmp_path / "killed")
+    assert "was killed by SIGKILL" in failure_reason(tmp_path / "killed")
     assert status(tmp_path / "killed") == "failed" and status(tmp_path / "stopped") == "new"
 
 

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from inpainting.images.algebra import erase, to_eight_bits
 from inpainting.images.evaluated import Evaluated
-
-KINDS = ("target", "masked", "completion")  # of the single ones
+from inpainting.images.saved import KINDS, saved_image, saved_indices
 
 
 class SingleImages(Callback):
@@ -32,8 +31,8 @@ class SingleImages(Callback):
         """Take away what an earlier test left: with another count it would not all be replaced."""
         if trainer.is_global_zero:
             for kind in KINDS:
-                for path in (self.folder / "test").glob(f"[0-9]*_{kind}.png"):
-                    path.unlink()
+                for index in saved_indices(self.folder / "test", kind):
+                    saved_image(self.folder / "test", index, kind).unlink()
         trainer.strategy.barrier()
 
     def on_test_batch_end(
@@ -55,7 +54,7 @@ class SingleImages(Callback):
         }
         for kind in KINDS:
             for number, one in zip(index[mine].tolist(), kinds[kind], strict=True):
-                _to_pil(one).save(self.folder / "test" / f"{number:05d}_{kind}.png")
+                _to_pil(one).save(saved_image(self.folder / "test", number, kind))
 
 
 def _to_pil(image: Tensor) -> Image.Image:

@@ -138,7 +138,7 @@ def write_split(folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[
     return count
 
 
-def finish(folder: Path, settings: dict[str, Any], classes: Sequence[str] = ()) -> None:
+def write_manifest(folder: Path, settings: dict[str, Any], classes: Sequence[str] = ()) -> None:
     """Write the manifest, the last file of a prepared folder.
 
     Args:

@@ -15,71 +15,15 @@ import numpy as np
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, DistributedSampler
 
 from inpainting.data.arrays import Split
+from inpainting.data.dataset import Batch, ImageDataset, as_read, draw_masks
 from inpainting.errors import InputError
+from inpainting.masks.drawing import Kind
 from inpainting.rng import seed_from
 
-Batch = dict[str, Tensor]
-MaskKind = Callable[[int, int, int, torch.Generator], Tensor]
-
 TRAINING, AUGMENTED, FIXED_HOLES = 0, 1, 2  # streams of chance, apart from each other
-
-
-class ImageDataset(Dataset):
-    """Images by whole batches: one indexed read, no decoding, no Python per sample."""
-
-    def __init__(self, split: Split, masks: np.ndarray | None = None):
-        self.split, self.masks = split, masks
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.split.images)
-
-    def __getitems__(self, indices: list[int]) -> Batch:
-        """The batch of these indices; `image` (B, H, W, C) and `mask` (B, H, W) as uint8."""
-        order = np.asarray(indices)
-        batch = {
-            "image": torch.from_numpy(self.split.images[order]),
-            "index": torch.from_numpy(order),
-        }
-        if self.masks is not None:
-            batch["mask"] = torch.from_numpy(self.masks[order])
-        if self.split.labels is not None:
-            batch["label"] = torch.from_numpy(self.split.labels[order])
-        if self.split.attributes is not None:
-            batch["attributes"] = torch.from_numpy(self.split.attributes[order])
-        return batch
-
-
-def as_read(batch: Batch) -> Batch:
-    """Collate nothing: `__getitems__` has made the batch already."""
-    return batch
-
-
-def draw_masks(mask: MaskKind, count: int, height: int, width: int, *key: int) -> np.ndarray:
-    """The one hole that belongs to each image, from (key, index) alone.
-
-    Returns:
-        (count, height, width) uint8, 255 = hole
-
-    Raises:
-        InputError: a hole leaves no known pixel.
-    """
-    masks = np.empty((count, height, width), dtype=np.uint8)
-    generator = torch.Generator()
-    for index in range(count):
-        generator.manual_seed(seed_from(*key, index))
-        drawn = mask(1, height, width, generator)
-        masks[index] = (drawn[0, 0] * 255).round().to(torch.uint8).numpy()
-    covered = (masks > 0).all(axis=(1, 2))
-    if covered.any():
-        raise InputError(
-            f"the hole of image {int(covered.argmax())} covers all of it and leaves "
-            f"nothing to fill from: choose smaller holes ({mask})"
-        )
-    return masks
 
 
 class InpaintingDataModule(LightningDataModule):
@@ -109,7 +53,7 @@ class InpaintingDataModule(LightningDataModule):
     def __init__(
         self,
         *,
-        mask: MaskKind,
+        mask: Kind,
         image_size: int,
         channels: int,
         batch_size: int,

@@ -50,7 +50,7 @@ def file_version(path: Path | str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def fingerprint(listing: Listing, settings: dict[str, Any]) -> str:
+def listing_fingerprint(listing: Listing, settings: dict[str, Any]) -> str:
     """16 hex digits that change with any file, its class, or any setting."""
     digest = hashlib.sha256(json.dumps([arrays.VERSION, settings], sort_keys=True).encode())
     for line in zip(listing.files, listing.classes, listing.versions, strict=True):
@@ -87,7 +87,7 @@ def _rows(
             raise InputError(f"{image}; data.on_error=skip leaves out all such files") from image
 
 
-def decode(listing: Listing, folder: Path, settings: dict[str, Any]) -> None:
+def decode_files(listing: Listing, folder: Path, settings: dict[str, Any]) -> None:
     """Decode, shrink and split the images into `folder`, in the prepared format.
 
     Args:
@@ -109,7 +109,7 @@ def decode(listing: Listing, folder: Path, settings: dict[str, Any]) -> None:
                 raise InputError(f"{listing.root}: no file of the {split} split can be read")
             written += count
         names = sorted(set(listing.classes))
-        arrays.finish(part, settings, names if any(names) else ())
+        arrays.write_manifest(part, settings, names if any(names) else ())
     if written < total:
         log.warning("%d of %d files cannot be read and are left out", total - written, total)
 
@@ -191,9 +191,9 @@ class DecodedDataModule(InpaintingDataModule):
             "split_seed": self.split_seed,
             "on_error": self.on_error,
         }
-        folder = self.cache / fingerprint(listing, settings)
+        folder = self.cache / listing_fingerprint(listing, settings)
         self.cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):  # another process may be decoding the same
             if not folder.exists():
-                decode(listing, folder, settings)
+                decode_files(listing, folder, settings)
         return folder

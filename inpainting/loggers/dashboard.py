@@ -17,7 +17,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from inpainting.callbacks.single_images import KINDS
+from inpainting.images.saved import KINDS, saved_image
 from inpainting.metrics.columns import Columns, ranked
 from inpainting.runs.folder import SWEEP_JOB
 from inpainting.runs.provenance import provenance
@@ -146,7 +146,8 @@ class Dashboard(WandbLogger):
         self.experiment.summary.update({f"test/{name}": value for name, value in means.items()})
         table = wandb.Table(columns=["file", *KINDS, *result.rows])
         for row, file in enumerate(result.files):
-            paths = [images / f"{int(result.rows['index'][row]):05d}_{kind}.png" for kind in KINDS]
+            index = int(result.rows["index"][row])
+            paths = [saved_image(images, index, kind) for kind in KINDS]
             if all(path.is_file() for path in paths):
                 values = [column[row].item() for column in result.rows.values()]
                 # What has no hole has no metric of it, and a table no NaN.
@@ -169,12 +170,12 @@ def finished() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        finish(failed=True)
+        finish_run(failed=True)
         raise
-    finish(failed=False)  # in a sweep the next run must be a run of its own
+    finish_run(failed=False)  # in a sweep the next run must be a run of its own
 
 
-def finish(failed: bool) -> None:
+def finish_run(failed: bool) -> None:
     """Close the wandb run, if one is open; of one that is offline, say how to send it."""
     run = sys.modules["wandb"].run if "wandb" in sys.modules else None
     if run is None:

@@ -1,5 +1,7 @@
 """The floor every method must clear: fills that need no training."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -44,7 +46,7 @@ class OpenCVFill(Inpainter):
 
     trained = False
 
-    def __init__(self, algorithm: str, radius: float = 3.0, **options):
+    def __init__(self, algorithm: str, radius: float = 3.0, **options: Any):
         super().__init__(**options)
         if algorithm not in ALGORITHMS:
             raise InputError(f"model.algorithm={algorithm}: type {' or '.join(ALGORITHMS)}")

@@ -4,12 +4,11 @@ Iizuka, Simo-Serra, Ishikawa 2017, "Globally and Locally Consistent Image Comple
 Transactions on Graphics 36(4), section 3; the phases inside every epoch are the report's.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from inpainting.errors import InputError
@@ -17,28 +16,12 @@ from inpainting.images.algebra import composite, erase
 from inpainting.images.crops import crop, local_corners, local_size
 from inpainting.losses import adversarial, squared_error
 from inpainting.methods.base import Batch, Inpainter
+from inpainting.nn.frozen import frozen
 from inpainting.nn.glcic import CompletionNetwork, ContextDiscriminator
-from inpainting.rng import Generators
+from inpainting.rng import Generators, default_generator
 from inpainting.schedules import Phases
 
 COMPLETION, DISCRIMINATION, JOINT = 0, 1, 2
-
-
-@contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Gradients pass through the network, none is left in it."""
-    network.requires_grad_(False)
-    try:
-        yield
-    finally:
-        network.requires_grad_(True)
-
-
-def default_generator(device: torch.device) -> torch.Generator:
-    """Torch's own generator of a device."""
-    if device.type == "cuda":
-        return torch.cuda.default_generators[device.index or 0]
-    return torch.default_generator
 
 
 class GLCIC(Inpainter):

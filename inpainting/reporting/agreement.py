@@ -60,7 +60,7 @@ def agreement(given: Mapping[str, Mapping[tuple, Pair]]) -> tuple[float, float]:
     )
 
 
-def check(scorer: str, scores: Sequence[Score]) -> Checked:
+def check_scorer(scorer: str, scores: Sequence[Score]) -> Checked:
     """How one scorer judged what was mixed in."""
     kinds = defaultdict(list)
     for score in scores:

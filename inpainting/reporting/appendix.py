@@ -8,7 +8,7 @@ from inpainting.reporting.cells import EMPTY, Cell
 from inpainting.reporting.correlation import Tracking, tracking
 from inpainting.reporting.human import Panel
 from inpainting.reporting.rows import Row
-from inpainting.reporting.tables import Table, columns_of, title_of
+from inpainting.reporting.tables import Table, tabled_columns, title_of
 from inpainting.runs.measured import Missing
 
 
@@ -20,7 +20,7 @@ def tracking_table(rows: Sequence[Row], panel: Panel) -> Table | None:
         judged = panel.of(row)
         return judged.average if judged else float("nan")
 
-    found = tracking(settings, columns_of(settings), human)
+    found = tracking(settings, tabled_columns(settings), human)
     if not found:
         return None
     header = ["measure", "tracked if", "over runs", "p", "runs", "over epochs", "logs"]

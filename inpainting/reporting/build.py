@@ -16,7 +16,7 @@ from inpainting.reporting.leaderboard import leaderboard
 from inpainting.reporting.page import Drawing, Section, write_page
 from inpainting.reporting.rows import Row, tables_of_rows
 from inpainting.reporting.side_by_side import side_by_side
-from inpainting.reporting.tables import Table, columns_of, settings_table
+from inpainting.reporting.tables import Table, settings_table, tabled_columns
 from inpainting.runs.collect import collect
 from inpainting.runs.measured import Conditions, Missing
 
@@ -60,7 +60,7 @@ def report(
         reasons = "; ".join(f"{job.folder}: {job.reason}" for job in missing[:3])
         raise InputError(f"{' '.join(folders)}: no job has finished ({reasons})")
     rows = tables_of_rows(measured, base)
-    known = {one.name: one for one in columns_of([r for table in rows.values() for r in table])}
+    known = {one.name: one for one in tabled_columns([r for table in rows.values() for r in table])}
     unknown = [metric for metric in metrics if metric not in known]
     if unknown:
         raise InputError(f"metric={','.join(unknown)}: not measured; there are {', '.join(known)}")
@@ -113,8 +113,8 @@ def _figures(
         path = folder / f"rows{suffix}.png"
         images.save(path)
         found.append(Drawing("The same images through every row", caption, path))
-    compared = [one for one in columns_of(rows) if one.name in metrics]
-    others = [one for one in columns_of(rows) if one.brief and one not in compared]
+    compared = [one for one in tabled_columns(rows) if one.name in metrics]
+    others = [one for one in tabled_columns(rows) if one.brief and one not in compared]
     drawn = [*compared, *others][:DRAWN]
     path = folder / f"metrics{suffix}.png"
     metric_by_setting(rows, drawn, compared, path)

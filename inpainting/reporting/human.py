@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inpainting.reporting.agreement import Checked, Pair, agreement, check, mean_scores
+from inpainting.reporting.agreement import Checked, Pair, agreement, check_scorer, mean_scores
 from inpainting.reporting.rows import Row
 from inpainting.runs.measured import Measured
 from inpainting.scoring.items import images_of
@@ -114,7 +114,7 @@ class Panel:
 
     def checks(self) -> list[Checked]:
         """One for each scorer."""
-        return [check(name, [s for _, s in scores]) for name, scores in self.scores.items()]
+        return [check_scorer(name, [s for _, s in scores]) for name, scores in self.scores.items()]
 
     def _completions(self) -> dict[str, dict[tuple, Pair]]:
         """Scorer to image to scores."""

@@ -6,7 +6,7 @@ from inpainting.metrics.columns import Column
 from inpainting.reporting.cells import EMPTY, Cell, with_deviation
 from inpainting.reporting.intervals import best_first, certainly_best
 from inpainting.reporting.rows import Row
-from inpainting.reporting.tables import Table, columns_of, title_of
+from inpainting.reporting.tables import Table, tabled_columns, title_of
 from inpainting.runs.measured import Conditions
 
 TRUTH = "truth (ceiling)"
@@ -26,7 +26,7 @@ def leaderboard(tables: Mapping[Conditions, Sequence[Row]], metrics: Sequence[st
     for i, (key, rows) in enumerate(tables.items(), 1):
         place = f"{title_of(rows)} ({i})" if len(tables) > 1 else title_of(rows)
         notes.append(f"{place}: hash {key.mask_hash}, {key.measured_with}.")
-        for column in (one for one in columns_of(rows) if one.name in metrics):
+        for column in (one for one in tabled_columns(rows) if one.name in metrics):
             header.append(f"{column.heading}: {place}" if len(tables) > 1 else column.heading)
             columns.append((column, rows, certainly_best(rows, column)))
     lines = [[Cell(TRUTH), *(Cell(column.text(column.truth)) for column, *_ in columns)]]

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inpainting.callbacks.single_images import KINDS
 from inpainting.images.grid import image_grid
+from inpainting.images.saved import FOLDER, KINDS, saved_image, saved_indices
 from inpainting.reporting.rows import Row
 
 COUNT, CELL = 8, 128  # images side by side, px of each
@@ -28,7 +28,7 @@ def side_by_side(rows: Sequence[Row]) -> tuple[Image.Image | None, list[str]]:
     drawn: dict[str, Tensor] = {}
     left_out = []
     for row in rows:
-        shown = _shown(row.runs[0].folder / "images")
+        shown = _shown(row.runs[0].folder / FOLDER)
         if shown is None or (first is not None and not _same(shown["target"], first["target"])):
             left_out.append(row.label)
             continue
@@ -45,10 +45,13 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 def _shown(folder: Path) -> Shown | None:
     """The first single images of a test."""
-    files = {kind: sorted((folder / "test").glob(f"*_{kind}.png"))[:COUNT] for kind in KINDS}
-    if not all(files.values()):
+    found = {kind: saved_indices(folder, kind)[:COUNT] for kind in KINDS}
+    if not all(found.values()):
         return None
-    return {kind: torch.stack([_read(path) for path in files[kind]]) for kind in KINDS}
+    return {
+        kind: torch.stack([_read(saved_image(folder, index, kind)) for index in indices])
+        for kind, indices in found.items()
+    }
 
 
 def _read(path: Path) -> Tensor:

@@ -34,7 +34,7 @@ class Table:
     brief: list[str] = field(default_factory=list)
 
 
-def columns_of(rows: Sequence[Row]) -> list[Column]:
+def tabled_columns(rows: Sequence[Row]) -> list[Column]:
     """What any row has measured and tables show."""
     found = {name: one for row in rows for run in row.runs for name, one in run.columns.items()}
     return ranked(found)
@@ -51,7 +51,7 @@ def settings_table(
         panel: what people scored
         missing: jobs without numbers; a setting that has no other gets an empty line
     """
-    measured = columns_of(rows)
+    measured = tabled_columns(rows)
     has_base = any(row.base for row in rows)
     compared = [one for one in measured if one.name in compared] if has_base else []
     columns: dict[str, CellOf] = {

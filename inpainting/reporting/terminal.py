@@ -21,7 +21,7 @@ def _printed(table: Table) -> RichTable:
     return printed
 
 
-def show(report: Report) -> None:
+def print_report(report: Report) -> None:
     """Print the tables, what has no numbers, and where to look."""
     console = Console()
     if not console.is_terminal:  # a pipe or a log has no width of its own

@@ -7,10 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from inpainting.errors import InputError
+from inpainting.images.saved import FOLDER, saved_image, saved_indices
 from inpainting.runs.collect import Measured, collect
-
-PICTURES = Path("images", "test")  # in a run's folder
-SUFFIX = "_completion.png"
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Item:
 
     def file(self, kind: str) -> Path:
         """Its "target", "masked" or "completion"; what is looked at is `shown`."""
-        return _file(self.folder, self.index, kind)
+        return saved_image(self.folder / FOLDER, self.index, kind)
 
     @property
     def shown(self) -> Path:
@@ -61,9 +59,10 @@ class Item:
 def images_of(folder: Path) -> set[tuple[int, str]]:
     """Index and `Item.image` of all that could be shown of a run as it lies there now."""
     found = set()
-    for index in _indices(folder):
-        masked = _file(folder, index, "masked")
-        shown = [_file(folder, index, kind) for kind in ("completion", "target")]
+    for index in saved_indices(folder / FOLDER, "completion"):
+        masked, *shown = (
+            saved_image(folder / FOLDER, index, kind) for kind in ("masked", "completion", "target")
+        )
         found |= {
             (index, _fingerprint(p, masked)) for p in shown if p.is_file() and masked.is_file()
         }
@@ -101,7 +100,7 @@ def find_completions(folders: Sequence[str]) -> tuple[list[Item], dict[Path, str
     if not found:
         raise InputError(
             f"{homes[0]}: no finished run in it has single completions "
-            f"({PICTURES}/*{SUFFIX}); train or evaluate with callbacks.images.count=16"
+            f"({FOLDER}/*_completion.png); train or evaluate with callbacks.images.count=16"
         )
     return list(found.values()), left_out
 
@@ -109,21 +108,13 @@ def find_completions(folders: Sequence[str]) -> tuple[list[Item], dict[Path, str
 def _completions(run: Measured, home: Path) -> list[Item]:
     # What is not trained has no seed, and a score has a number there.
     kind, seed = "completion", run.seed or 0
-    items = [Item(kind, run.row, seed, i, run.folder, home) for i in _indices(run.folder)]
+    indices = saved_indices(run.folder / FOLDER, kind)
+    items = [Item(kind, run.row, seed, index, run.folder, home) for index in indices]
     for item in items:
         for path in (item.file("target"), item.file("masked")):
             if not path.is_file():
                 raise InputError(f"{path} is missing beside its completion: test this run again")
     return items
-
-
-def _indices(folder: Path) -> list[int]:
-    paths = sorted((folder / PICTURES).glob(f"*{SUFFIX}"))
-    return [int(path.name.removesuffix(SUFFIX)) for path in paths]
-
-
-def _file(folder: Path, index: int, kind: str) -> Path:
-    return folder / PICTURES / f"{index:05d}_{kind}.png"
 
 
 def _fingerprint(shown: Path, masked: Path) -> str:

@@ -35,7 +35,7 @@ class Sweep(Callback):
         """Refuse a sweep that could not be trained to its end, or would compare nothing.
 
         Raises:
-            SystemExit: after one sentence, see `check`.
+            SystemExit: after one sentence, see `check_jobs`.
         """
         if not _trains(config):
             return
@@ -46,7 +46,7 @@ class Sweep(Callback):
                     "a sweep goes on by itself where the same command is typed again"
                 )
             jobs = planned(config)
-            check(jobs)
+            check_jobs(jobs)
             keep_together(config, jobs)
         self.folders = [job.folder for job in jobs] or None
 
@@ -54,12 +54,12 @@ class Sweep(Callback):
         """Print the table; exit with status 1 where a job is not finished."""
         if not _trains(config):
             return
-        from inpainting.sweeps.table import show  # rich: not for --help
+        from inpainting.sweeps.table import print_jobs  # rich: not for --help
 
         folder = Path(config.hydra.sweep.dir)
         jobs = self.folders or sorted(path.parent for path in folder.glob("*/.hydra"))
         try:
-            show(jobs, folder, self.began)
+            print_jobs(jobs, folder, self.began)
         finally:  # Hydra only warns of what goes wrong in a callback
             if any(status(job) != "finished" for job in jobs):
                 sys.exit(1)
@@ -144,7 +144,7 @@ def _running(config: DictConfig, number: int, together: Path) -> Iterator[Path]:
         HydraConfig.instance().cfg = before
 
 
-def check(jobs: list[Job]) -> None:
+def check_jobs(jobs: list[Job]) -> None:
     """Refuse jobs of one folder, and rows that are equal to what they are compared with.
 
     Raises:

@@ -11,7 +11,7 @@ from rich.table import Table
 from inpainting.runs.folder import failure_reason, status
 
 
-def show(jobs: list[Path], folder: Path, began: float) -> None:
+def print_jobs(jobs: list[Path], folder: Path, began: float) -> None:
     """Print a sweep's jobs, and how to go on.
 
     Args:

@@ -67,7 +67,7 @@ def trained_classifier(
     split = _split(data, "train")
     if split.labels is None or split.labels.min() == split.labels.max():
         raise InputError(UNLABELLED)
-    folder = Path(cache).expanduser() / "classifiers" / fingerprint(split, settings)
+    folder = Path(cache).expanduser() / "classifiers" / split_fingerprint(split, settings)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
@@ -83,7 +83,7 @@ def trained_classifier(
     return network.eval().requires_grad_(False)
 
 
-def fingerprint(split: Split, settings: dict[str, Any]) -> str:
+def split_fingerprint(split: Split, settings: dict[str, Any]) -> str:
     """16 hex digits that change with any training image, label or setting."""
     details = [VERSION, settings, split.images.shape, split.labels.tolist()]
     digest = hashlib.sha256(json.dumps(details, sort_keys=True).encode())
@@ -92,7 +92,7 @@ def fingerprint(split: Split, settings: dict[str, Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def train(split: Split, settings: dict[str, Any], device: str = "cpu") -> Classifier:
+def train_classifier(split: Split, settings: dict[str, Any], device: str = "cpu") -> Classifier:
     """Train on labelled images, slightly moved each time; the same images give the same."""
     count, side, _, channels = split.images.shape
     network = _untrained(channels, side, int(split.labels.max()) + 1)
@@ -130,7 +130,7 @@ def _write(
     log.info("no classifier of these labels in %s yet: it is trained now", folder.parent)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     began = time.perf_counter()
-    network = train(split, settings, device)
+    network = train_classifier(split, settings, device)
     seconds = round(time.perf_counter() - began, 1)
     test = _split(data, "test")
     details = {

@@ -14,7 +14,7 @@ from inpainting.images.algebra import erase
 from inpainting.images.grid import image_grid
 from inpainting.runs.results import Result
 from inpainting.tasks.build import Opponent
-from inpainting.tasks.table import as_markdown
+from inpainting.tasks.table import markdown_table
 from inpainting.tasks.test import Tested, test
 
 
@@ -39,7 +39,7 @@ def test_against(
             tested[-1].result.write(own)
     results = [one.result for one in tested]
     if trainer.is_global_zero:
-        write_text(folder / "table.md", as_markdown(results))
+        write_text(folder / "table.md", markdown_table(results))
         if len(tested) > 1 and first.shown:
             draw_comparison(tested).save(folder / "images" / "comparison.png")
     return results

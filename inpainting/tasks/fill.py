@@ -48,7 +48,7 @@ def pair(images: Path, masks: Path, out: Path) -> list[Filling]:
     if masks.is_dir():
         partners = {path.relative_to(masks).with_suffix(""): path for path in list_images(masks)}
     names = [path.relative_to(root).with_suffix("") for path in found]
-    jobs, count = [], Counter(names)
+    fillings, count = [], Counter(names)
     for path, name in zip(found, names, strict=True):
         mask = partners.get(name) if masks.is_dir() else masks
         if mask is None:
@@ -58,55 +58,57 @@ def pair(images: Path, masks: Path, out: Path) -> list[Filling]:
             )
         # a.jpg and a.png side by side would both become a.png
         target = name if count[name] == 1 else path.relative_to(root)
-        jobs.append(Filling(path, mask, out / target.parent / target.name))
-    return jobs
+        fillings.append(Filling(path, mask, out / target.parent / target.name))
+    return fillings
 
 
-def check(jobs: Sequence[Filling], mask_hole: str, overwrite: bool, completions: int) -> None:
+def check_files(
+    fillings: Sequence[Filling], mask_hole: str, overwrite: bool, completions: int
+) -> None:
     """Read every image and mask once, before any long work.
 
     Raises:
         InputError: sizes differ, a mask leaves nothing known, or a result is there already.
     """
-    for job in track(jobs, "Checking images and masks", transient=True):
-        height, width = read_photo(job.image).pixels.shape[:2]
-        mask = read_mask(job.mask, mask_hole)
+    for filling in track(fillings, "Checking images and masks", transient=True):
+        height, width = read_photo(filling.image).pixels.shape[:2]
+        mask = read_mask(filling.mask, mask_hole)
         if tuple(mask.shape[2:]) != (height, width):
             raise InputError(
-                f"the mask {job.mask} is {mask.shape[3]}x{mask.shape[2]}, its image "
-                f"{job.image} {width}x{height}: give a mask of the image's size"
+                f"the mask {filling.mask} is {mask.shape[3]}x{mask.shape[2]}, its image "
+                f"{filling.image} {width}x{height}: give a mask of the image's size"
             )
         if (mask > 0).all():
             other = "black" if mask_hole == "white" else "white"
             raise InputError(
-                f"the mask {job.mask} covers all of the image and leaves nothing to fill from; "
+                f"the mask {filling.mask} covers all of the image and leaves nothing to fill from; "
                 f"if its hole is {other}, type mask_hole={other}"
             )
-        for path in written(job, completions):
+        for path in written(filling, completions):
             if path.exists() and not overwrite:
                 raise InputError(f"{path} is there already: type overwrite=true or another out=")
 
 
-def written(job: Filling, completions: int) -> list[Path]:
-    """The files a job writes, one for each completion."""
+def written(filling: Filling, completions: int) -> list[Path]:
+    """The files a filling writes, one for each completion."""
     numbers = [""] if completions == 1 else [f"_{k + 1}" for k in range(completions)]
-    return [job.out.with_name(f"{job.out.name}{number}.png") for number in numbers]
+    return [filling.out.with_name(f"{filling.out.name}{number}.png") for number in numbers]
 
 
 class _Photos(Dataset):
     """Images and masks as the method takes them."""
 
-    def __init__(self, jobs: Sequence[Filling], channels: int, mask_hole: str):
-        self.jobs, self.channels, self.mask_hole = jobs, channels, mask_hole
+    def __init__(self, fillings: Sequence[Filling], channels: int, mask_hole: str):
+        self.fillings, self.channels, self.mask_hole = fillings, channels, mask_hole
 
     def __len__(self) -> int:
-        return len(self.jobs)
+        return len(self.fillings)
 
     def __getitem__(self, i: int) -> dict[str, Tensor]:
-        job = self.jobs[i]
+        filling = self.fillings[i]
         return {
-            "image": read_photo(job.image).to_tensor(self.channels),
-            "mask": read_mask(job.mask, self.mask_hole),
+            "image": read_photo(filling.image).to_tensor(self.channels),
+            "mask": read_mask(filling.mask, self.mask_hole),
             "index": torch.tensor([i]),
         }
 
@@ -114,19 +116,19 @@ class _Photos(Dataset):
 class _Writer(BasePredictionWriter):
     """Writes each image as soon as it is filled."""
 
-    def __init__(self, jobs: Sequence[Filling]):
+    def __init__(self, fillings: Sequence[Filling]):
         super().__init__("batch")
-        self.jobs = jobs
+        self.fillings = fillings
 
     def write_on_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, prediction: Tensor, *args: Any
     ) -> None:
         batch = args[1]
-        job, mask = self.jobs[int(batch["index"])], batch["mask"].cpu()
-        photo = read_photo(job.image)
-        job.out.parent.mkdir(parents=True, exist_ok=True)
+        filling, mask = self.fillings[int(batch["index"])], batch["mask"].cpu()
+        photo = read_photo(filling.image)
+        filling.out.parent.mkdir(parents=True, exist_ok=True)
         completions = prediction[0].cpu()
-        for path, completion in zip(written(job, len(completions)), completions, strict=True):
+        for path, completion in zip(written(filling, len(completions)), completions, strict=True):
             photo.fill(completion[None], mask).save(path)
 
 
@@ -134,20 +136,20 @@ def fill(config: DictConfig) -> None:
     """Fill as configured.
 
     Raises:
-        InputError: see `pair` and `check`.
+        InputError: see `pair` and `check_files`.
     """
     for key in ("input", "masks"):
         if config[key] is None:
             raise InputError(f"{key} is missing: type {key}=FILE_OR_FOLDER")
     out = Path(config.out)
-    jobs = pair(Path(config.input), Path(config.masks), out)
+    fillings = pair(Path(config.input), Path(config.masks), out)
     method, _ = run_method(config)
-    check(jobs, config.mask_hole, config.overwrite, method.num_completions)
+    check_files(fillings, config.mask_hole, config.overwrite, method.num_completions)
     with open_dict(config):
         progress = config.callbacks.get("progress")
         config.callbacks = {"progress": progress} if progress else {}
     trainer = build_trainer(config)
-    trainer.callbacks.append(_Writer(jobs))
-    loader = DataLoader(_Photos(jobs, method.channels, config.mask_hole), batch_size=None)
+    trainer.callbacks.append(_Writer(fillings))
+    loader = DataLoader(_Photos(fillings, method.channels, config.mask_hole), batch_size=None)
     trainer.predict(method, loader, return_predictions=False)
-    Console().print(f"Filled {len(jobs)} image(s): {out}", soft_wrap=True, highlight=False)
+    Console().print(f"Filled {len(fillings)} image(s): {out}", soft_wrap=True, highlight=False)

@@ -45,7 +45,7 @@ def comparison(results: Sequence[Result], brief: bool) -> tuple[list[str], list[
     return header, rows
 
 
-def as_markdown(results: Sequence[Result]) -> str:
+def markdown_table(results: Sequence[Result]) -> str:
     """The comparison as a Markdown table, with what it was measured on."""
     header, rows = comparison(results, brief=False)
     lines = [header, ["---"] * len(header), *rows]
@@ -53,7 +53,7 @@ def as_markdown(results: Sequence[Result]) -> str:
     return f"{table}\n\n{caption(results)}\n"
 
 
-def as_rich(results: Sequence[Result]) -> Table:
+def rich_table(results: Sequence[Result]) -> Table:
     """The comparison for the terminal."""
     header, rows = comparison(results, brief=True)
     table = Table(caption=caption(results), caption_justify="left")
@@ -80,7 +80,7 @@ def announce(results: Sequence[Result], folder: Path) -> None:
     console = Console()
     if not console.is_terminal:  # a pipe or a log has no width of its own
         console = Console(width=180)
-    console.print(as_rich(results))
+    console.print(rich_table(results))
     for name in ("comparison.png", "test.png"):
         path = folder / "images" / name
         if path.is_file():
