@@ -84,7 +84,7 @@ class Strokes:
     def _draw_one(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
         for _ in range(_TRIES):
             canvas = np.zeros((3 * height, 3 * width), np.uint8)  # room on all sides
-            for _ in range(rng.uniform_inclusive(self.strokes[0], self.strokes[1] + 1)):
+            for _ in range(rng.integers(self.strokes[0], self.strokes[1] + 1)):
                 self._draw_stroke(canvas, height, width, rng)
             mask = canvas.reshape(3, height, 3, width).max(axis=(0, 2))  # and back on the torus
             if np.count_nonzero(mask) <= self.max_share * mask.size:
@@ -103,7 +103,7 @@ class Strokes:
         thickness = max(1, 2 * radius)
         y, x = rng.uniform(0, height), rng.uniform(0, width)
         direction = rng.uniform(0, 2 * np.pi)
-        for _ in range(rng.uniform_inclusive(self.segments[0], self.segments[1] + 1)):
+        for _ in range(rng.integers(self.segments[0], self.segments[1] + 1)):
             length = side * rng.uniform(*self.length)
             end_y, end_x = y + length * np.sin(direction), x + length * np.cos(direction)
             start = (round(x) + width, round(y) + height)
