@@ -19,9 +19,7 @@ class Tiny(InpaintingDataModule):
     """Twenty random images in each split."""
 
     def read_split(self, name: str) -> Split:
-        images = np.random.default_rng(len(name)).integers(
-            0, 256, (20, 32, 32, 3), dtype=np.uint8
-        )
+        images = np.random.default_rng(len(name)).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
         return Split(images, [f"{name}/{i}.png" for i in range(20)], None, None)
 
 

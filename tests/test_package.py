@@ -19,8 +19,12 @@ def test_the_wheel_carries_conf_and_works_from_any_folder(tmp_path: Path) -> Non
         archive.extractall(site)
     packed = {path.relative_to(site / "inpainting/conf") for path in site.rglob("*.yaml")}
     assert packed == {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
-    pages = {path.name for path in (site / "inpainting" / "pages").iterdir()}
-    assert pages == {path.name for path in (ROOT / "inpainting" / "pages").iterdir()} != set()
+    pages = {path.name for path in (site / "inpainting" / "scoring" / "pages").iterdir()}
+    assert (
+        pages
+        == {path.name for path in (ROOT / "inpainting" / "scoring" / "pages").iterdir()}
+        != set()
+    )
     assert not list(site.rglob("*.py[co]"))
     command = [sys.executable, "-m", "inpainting.train", "--cfg", "job", "model=telea"]
     environment = {**os.environ, "PYTHONPATH": str(site)}

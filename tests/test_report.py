@@ -516,7 +516,7 @@ def test_a_label_has_the_first_digits_of_a_number_and_the_end_of_a_path() -> Non
     assert texts(0.12341, 0.12342, 0.5) == ["0.12341", "0.12342", "0.5"]
     assert texts("0.10", "0.1", "0.2") == ["0.1", "0.1", "0.2"]
     assert texts(123456789012345678901, None) == ["123456789012345678901", "None"]
-    assert texts("data/of/outdoor/images/64", "20_30_50") == ["…outdoor/images/64", "20_30_50"]
+    assert texts("data/of/outdoor/images/64", "20_30_50") == ["…f/outdoor/images/64", "20_30_50"]
 
 
 def test_a_measurement_made_twice_counts_once(sweep: Path, tmp_path: Path) -> None:

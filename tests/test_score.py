@@ -398,20 +398,6 @@ def test_another_hole_makes_another_image_of_the_same_completion(tmp_path: Path)
     assert find_completions([str(tmp_path)])[0][0].image != before
 
 
-def test_scores_of_an_earlier_version_count_by_row_and_seed_and_are_named(tmp_path: Path) -> None:
-    write_run(tmp_path / "run", "base", 0, 4)
-    (tmp_path / "scores").mkdir()
-    header = "time,item,kind,row,seed,index,local,global\n"
-    lines = "then,0,completion,base,0,0,3,3\nthen,1,completion,base,0,1,5,5\n"
-    (tmp_path / "scores" / "anna.csv").write_text(header + lines)
-    found, notes = judged(tmp_path)
-    one = found[tmp_path / "run"]
-    assert (one.local_score, one.number) == (4, 2) and "unchecked: 2 of anna." in notes[0]
-    score_all([tmp_path], lambda run: 9)  # a new score takes an old one's place
-    one = judged(tmp_path)[0][tmp_path / "run"]
-    assert (one.local_score, one.number) == (9, 4)
-
-
 def test_options_and_folders_are_told_apart() -> None:
     folders, options = parse(["a", "scorer=Žofia", "out/b=1", "port=0", "duplicates=0"])
     assert folders == ["a", "out/b=1"]

@@ -24,7 +24,7 @@ from inpainting.errors import InputError
 from inpainting.runs.folder import failure_reason, status
 from inpainting.runs.settings import differing
 from inpainting.sweeps.job import _command, note_end, run_job, run_to_end
-from inpainting.sweeps.plan import Job, Sweep, check, planned
+from inpainting.sweeps.plan import Job, Sweep, check_jobs, planned
 from inpainting.sweeps.table import show
 
 # What each row of report 004's table changes, and what it is compared with.
@@ -61,7 +61,7 @@ def plan(composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
         hydra = GlobalHydra.instance().hydra
         config = hydra.compose_config("train", list(typed), RunMode.MULTIRUN)
         jobs = planned(config)
-        check(jobs)
+        check_jobs(jobs)
         return jobs
 
     return of

@@ -88,21 +88,12 @@ class Panel:
         return Judged(float(means[0]), float(means[1]), number, len(given), *agreement(given))
 
     def notes(self) -> list[str]:
-        """Which scores are left out, or could not be checked; none where all is well."""
-        unchecked = {
-            name: sum(not score.image for _, score in scores)
-            for name, scores in self.scores.items()
-        }
+        """Which scores are left out; none where all is well."""
         found = []
         if self.gone:
             found.append(
                 "Left out are scores of images that are no longer there, as their run was "
                 f"deleted or made anew: {_counts(self.gone)}."
-            )
-        if any(unchecked.values()):
-            found.append(
-                "Scores that an earlier version wrote do not tell their image and are taken by "
-                f"setting and seed, unchecked: {_counts(unchecked)}."
             )
         return found
 
@@ -130,13 +121,11 @@ class Panel:
     def _is_there(self, home: Path, score: Score) -> bool:
         """Whether its image still lies where it was scored, or in another of the runs."""
         places = (home / score.folder, *self.homes)
-        return not score.image or any(self._shows(place, score) for place in places)
+        return any(self._shows(place, score) for place in places)
 
     def _is_of(self, run: Measured, home: Path, score: Score) -> bool:
         if (score.row, score.seed) != (run.row, run.seed or 0):  # without training there is none
             return False
-        if not score.image:
-            return home in (run.folder, *run.folder.parents)
         # By the image, as the same measurement may lie in several folders of a sweep.
         return self._shows(run.folder, score)
 

@@ -8,13 +8,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from inpainting.atomic import replacing
 from inpainting.errors import InputError
 
 FOLDER = "scores"
-# An earlier version's files have no more than these.
-BEFORE = ("time", "item", "kind", "row", "seed", "index", "local", "global")
-COLUMNS = (*BEFORE, "folder", "image")
+COLUMNS = ("time", "item", "kind", "row", "seed", "index", "local", "global", "folder", "image")
 KINDS = ("completion", "target", "duplicate")
 LOWEST, HIGHEST = 1, 10
 
@@ -33,7 +30,7 @@ class Score:
         local_score: how good the hole and its border look, 1 to 10
         global_score: how good the whole image looks, 1 to 10
         folder: the run's, as seen from the folder that holds scores/
-        image: short hash of what was shown; "" in files that an earlier version wrote
+        image: short hash of what was shown
 
     Raises:
         InputError: an unknown kind, or a score outside 1 to 10
@@ -47,8 +44,8 @@ class Score:
     index: int
     local_score: int
     global_score: int
-    folder: str = "."
-    image: str = ""
+    folder: str
+    image: str
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -79,7 +76,6 @@ def score_path(sweep: Path, scorer: str) -> Path:
 def append_score(path: Path, score: Score) -> None:
     """Add a line, with the header before the first; whole as soon as it returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _widen(path)
     with open(path, "a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         if file.tell() == 0:
@@ -89,15 +85,6 @@ def append_score(path: Path, score: Score) -> None:
             [one.time, one.item, one.kind, one.row, one.seed, one.index]
             + [one.local_score, one.global_score, one.folder, one.image]
         )
-
-
-def _widen(path: Path) -> None:
-    """Put today's header over the lines of an earlier version, which are shorter and stay so."""
-    before, now = (",".join(columns).encode() for columns in (BEFORE, COLUMNS))
-    content = path.read_bytes() if path.exists() else b""
-    if content.splitlines()[:1] == [before]:
-        with replacing(path, "wb") as file:
-            file.write(now + content.removeprefix(before))
 
 
 def read_scores(path: Path) -> list[Score]:
@@ -111,7 +98,7 @@ def read_scores(path: Path) -> list[Score]:
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
         header = next(reader, [])
-        if tuple(header) not in (COLUMNS, BEFORE):
+        if tuple(header) != COLUMNS:
             raise InputError(f"{path}, line 1: the columns are not {','.join(COLUMNS)}")
         return [_score(path, reader.line_num, line) for line in reader if line]
 
@@ -128,9 +115,9 @@ def latest(scores: list[Score]) -> list[Score]:
 
 def _score(path: Path, number: int, line: list[str]) -> Score:
     where = f"{path}, line {number}"
-    if len(line) not in (len(COLUMNS), len(BEFORE)):
+    if len(line) != len(COLUMNS):
         raise InputError(f"{where}: {len(line)} values where there are {len(COLUMNS)} columns")
-    time, item, kind, row, seed, index, local_score, global_score, *where_from = line
+    time, item, kind, row, seed, index, local_score, global_score, folder, image = line
     numbers = {"item": item, "seed": seed, "index": index}
     numbers |= {"local": local_score, "global": global_score}
     for name, text in numbers.items():
@@ -138,6 +125,6 @@ def _score(path: Path, number: int, line: list[str]) -> Score:
             raise InputError(f"{where}: {name}={text!r} is not a whole number")
     try:
         marks = int(local_score), int(global_score)
-        return Score(time, int(item), kind, row, int(seed), int(index), *marks, *where_from)
+        return Score(time, int(item), kind, row, int(seed), int(index), *marks, folder, image)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

@@ -50,14 +50,19 @@ def make_app(
         report: the command that makes a table of the scores, shown at the end
     """
     app = Flask(__name__, template_folder="pages", static_folder="pages", static_url_path="/page")
-    lock, everybody = Lock(), {}
-    names = {"localhost", "127.0.0.1", "[::1]", host, f"[{host}]"}
+    _keep_others_out(app, host)
+    page = _Page(order, scorer, report)
+    app.add_url_rule("/", view_func=page.open)
+    app.add_url_rule("/state", view_func=page.state)
+    app.add_url_rule("/score", view_func=page.score, methods=["POST"])
+    app.add_url_rule("/image/<token>/<any(shown, hole):which>", view_func=page.image)
+    app.register_error_handler(InputError, lambda error: (jsonify(error=str(error)), 400))
+    return app
 
-    def progress() -> Session:
-        name = (request.args.get("scorer") or scorer or "").strip()
-        if name not in everybody:
-            everybody[name] = Session(name, order(name))
-        return everybody[name]
+
+def _keep_others_out(app: Flask, host: str) -> None:
+    """Answer this server's own page alone, with headers that keep other pages from embedding it."""
+    names = {"localhost", "127.0.0.1", "[::1]", host, f"[{host}]"}
 
     @app.before_request
     def refuse_other_sites() -> None:
@@ -72,61 +77,64 @@ def make_app(
         response.headers.update(HEADERS)
         return response
 
-    @app.errorhandler(InputError)
-    def say(error: InputError) -> tuple[Response, int]:
-        return jsonify(error=str(error)), 400
 
-    @app.get("/")
-    def page() -> str:
+class _Page:
+    """What the browser asks for, for every scorer who opens the page."""
+
+    def __init__(self, order: Callable[[str], Sequence[Item]], scorer: str | None, report: str):
+        self._order, self._scorer, self._report = order, scorer, report
+        self._lock, self._sessions = Lock(), {}
+
+    def _session(self) -> Session:
+        name = (request.args.get("scorer") or self._scorer or "").strip()
+        if name not in self._sessions:
+            self._sessions[name] = Session(name, self._order(name))
+        return self._sessions[name]
+
+    def open(self) -> str:
         try:
-            mine = progress()
+            session = self._session()
         except InputError:
-            typed = request.args.get("scorer", "").strip()
-            return render_template("name.html", typed=typed)
+            return render_template("name.html", typed=request.args.get("scorer", "").strip())
         scale = range(LOWEST, HIGHEST + 1)
-        return render_template("score.html", scorer=mine.scorer, scale=scale)
+        return render_template("score.html", scorer=session.scorer, scale=scale)
 
-    @app.get("/state")
-    def state() -> Response:
-        with lock:
-            return jsonify(_state(progress(), request.args.get("item"), report))
+    def state(self) -> Response:
+        with self._lock:
+            return jsonify(_state(self._session(), request.args.get("item"), self._report))
 
-    @app.post("/score")
-    def score() -> Response:
+    def score(self) -> Response:
         given = request.get_json()
-        with lock:
-            mine = progress()
-            if given.get("item") not in mine.items:
+        with self._lock:
+            session = self._session()
+            if given.get("item") not in session.items:
                 raise InputError("this image is not among those to be scored: reload the page")
             marks = given.get("local"), given.get("global")
             if not all(type(mark) is int for mark in marks):
                 raise InputError(f"a score is a whole number from {LOWEST} to {HIGHEST}")
-            mine.record(given["item"], *marks)
-            return jsonify(_state(mine, None, report))
+            session.record(given["item"], *marks)
+            return jsonify(_state(session, None, self._report))
 
-    @app.get("/image/<token>/<any(shown, hole):which>")
-    def image(token: str, which: str) -> Response:
-        item = progress().items.get(token) or abort(404)
+    def image(self, token: str, which: str) -> Response:
+        item = self._session().items.get(token) or abort(404)
         path = item.shown if which == "shown" else item.file("masked")
         # The bytes alone: a file's name and date would tell which one it is.
         return Response(path.read_bytes(), mimetype="image/png")
 
-    return app
 
-
-def _state(progress: Session, wanted: str | None, report: str) -> dict[str, Any]:
+def _state(session: Session, wanted: str | None, report: str) -> dict[str, Any]:
     """What the page shows: an image by its token, or the first one without a score."""
-    given = progress.given()
+    given = session.given()
     done = list(given)
     token = wanted
     if wanted not in given:
-        token = next((token for token in progress.items if token not in given), None)
+        token = next((token for token in session.items if token not in given), None)
     place = done.index(token) if token in given else len(done)
     answer = {
         "item": token,
         "number": place + 1,
         "scored": len(done),
-        "total": len(progress.items),
+        "total": len(session.items),
         "previous": done[place - 1] if place else None,
     }
     if token in given:
