@@ -45,7 +45,7 @@ ALLOWED = {
     "trainer": set(),
     "runs": {"metrics"},
     "loggers": {"images", "metrics", "runs"},
-    "sweeps": {"runs"},
+    "sweeps": {"runs", "metrics"},
     "scoring": {"images", "runs"},
     "reporting": {"images", "metrics", "runs", "scoring"},
     "tasks": {

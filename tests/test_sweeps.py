@@ -25,7 +25,7 @@ from inpainting.runs.folder import failure_reason, status
 from inpainting.runs.settings import differing
 from inpainting.sweeps.job import _command, note_end, run_job, run_to_end
 from inpainting.sweeps.plan import Job, Sweep, check_jobs, planned
-from inpainting.sweeps.table import show
+from inpainting.sweeps.table import print_jobs
 
 # What each row of report 004's table changes, and what it is compared with.
 TABLE = {
@@ -361,7 +361,7 @@ def test_the_table_shows_a_sentence_as_it_is(
     (job / ".hydra/config.yaml").write_text("row: original\nseed: 0\nname: table\n")
     (job / ".hydra/overrides.yaml").write_text("[seed=0]\n")
     (job / "failed.txt").write_text("type against=[mean_fill,telea]\n")
-    show([job], tmp_path, time.time())
+    print_jobs([job], tmp_path, time.time())
     shown = capsys.readouterr().out
     assert "original" in shown and "failed" in shown and "type against=[mean_fill,telea]" in shown
 
@@ -397,7 +397,9 @@ def test_the_yaml_of_each_plugin_composes(composed, typed: str) -> None:
     OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     OmegaConf.to_container(config.hydra.launcher, resolve=True)
     if "optuna" in typed:
-        assert config.hydra.sweeper.direction == "maximize" and planned(config) == []
-        worst = ["monitor.metric=val/loss", "monitor.mode=min"]
-        config = hydra.compose_config("train", [typed, *worst], RunMode.MULTIRUN)
-        assert config.hydra.sweeper.direction == "minimize"
+        assert config.hydra.sweeper.direction is None and planned(config) == []
+        for monitor, direction in {"val/psnr_hole": "maximize", "val/l1": "minimize"}.items():
+            typed_too = [typed, f"monitor={monitor}"]
+            config = hydra.compose_config("train", typed_too, RunMode.MULTIRUN)
+            Sweep().on_multirun_start(config)
+            assert config.hydra.sweeper.direction == direction

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from inpainting.callbacks.evaluation import Evaluation
 from inpainting.errors import InputError
-from inpainting.metrics.columns import ranked
+from inpainting.metrics.columns import better_end
 
 
 def ended_within_an_epoch(trainer: Trainer) -> bool:
@@ -40,7 +40,8 @@ class BestCheckpoint(ModelCheckpoint):
             InputError: no metric measures it.
         """
         if stage == "fit" and self._asks_the_metrics:
-            self.mode = direction_of(self.monitor, trainer)
+            columns = [one.columns for one in trainer.callbacks if isinstance(one, Evaluation)]
+            self.mode = better_end(self.monitor, columns[0] if columns else {})
             self.kth_value = torch.tensor(float("inf" if self.mode == "min" else "-inf"))
         super().setup(trainer, pl_module, stage)
 
@@ -76,26 +77,6 @@ class BestCheckpoint(ModelCheckpoint):
         # What a resume will not come by again must not take the place of what it remembers.
         if not (ended_within_an_epoch(trainer) and self.best_model_path):
             super().on_validation_end(trainer, pl_module)
-
-
-def direction_of(monitor: str, trainer: Trainer) -> str:
-    """Which end of a number of validation is better, "max" or "min", by the trainer's metrics.
-
-    Raises:
-        InputError: none of them measures it, or neither end is.
-    """
-    columns = {
-        f"val/{one.name}": one
-        for callback in trainer.callbacks
-        if isinstance(callback, Evaluation)
-        for one in ranked(callback.columns)
-    }
-    if monitor not in columns:
-        raise InputError(
-            f"monitor={monitor}: no metric ranks it; there are {', '.join(columns)}. For a number "
-            "that the method logs by itself type callbacks.best.mode=max or min with it"
-        )
-    return columns[monitor].direction
 
 
 class LastCheckpoint(Checkpoint):

@@ -94,6 +94,25 @@ def leading(columns: Mapping[str, Column]) -> list[Column]:
     return [one for one in columns.values() if one.ranked and one.brief and one.scope != "set"][:2]
 
 
+def better_end(monitor: str, columns: Mapping[str, Column]) -> str:
+    """Which end of a number of validation is better, "max" or "min".
+
+    Args:
+        monitor: such as "val/psnr_hole"
+        columns: what validation measures
+
+    Raises:
+        InputError: nothing measures it, or neither end is better.
+    """
+    known = {f"val/{column.name}": column for column in ranked(columns)}
+    if monitor not in known:
+        raise InputError(
+            f"monitor={monitor}: no metric ranks it; there are {', '.join(known)}. For a number "
+            "that the method logs by itself type callbacks.best.mode=max or min with it"
+        )
+    return known[monitor].direction
+
+
 def as_plain(columns: Mapping[str, Column]) -> list[dict[str, Any]]:
     """As `metrics.json` holds them."""
     return [asdict(column) for column in columns.values()]

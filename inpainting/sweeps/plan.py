@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from inpainting.errors import InputError, one_sentence
@@ -45,6 +46,7 @@ class Sweep(Callback):
                     f"resume={config.resume} goes on with one run: leave out -m and sweep=…; "
                     "a sweep goes on by itself where the same command is typed again"
                 )
+            _point(config)
             jobs = planned(config)
             check_jobs(jobs)
             keep_together(config, jobs)
@@ -63,6 +65,25 @@ class Sweep(Callback):
         finally:  # Hydra only warns of what goes wrong in a callback
             if any(status(job) != "finished" for job in jobs):
                 sys.exit(1)
+
+
+def _point(config: DictConfig) -> None:
+    """Tell a search such as Optuna's which end of the monitored number is better.
+
+    Raises:
+        InputError: see `better_end`.
+    """
+    sweeper = config.hydra.sweeper
+    if "direction" not in sweeper or sweeper.direction is not None:
+        return
+    from inpainting.metrics.base import columns_of  # torch: not for --help
+    from inpainting.metrics.columns import LOSS, better_end, named
+
+    metrics = instantiate(config.metrics, _convert_="all")
+    measured = columns_of(metric for metric in metrics.values() if metric is not None)
+    end = better_end(config.monitor, named([*measured.values(), LOSS]))
+    with read_write(config):
+        sweeper.direction = f"{end}imize"
 
 
 def _trains(config: DictConfig) -> bool:

@@ -1,5 +1,8 @@
 """Refuses what would fail within a training or a test, before it starts."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from lightning import LightningDataModule
 from omegaconf import DictConfig, OmegaConf
 
@@ -17,13 +20,26 @@ def check_complete(config: DictConfig) -> None:
         raise InputError(f"{key} is missing: type {key}=VALUE")
 
 
+def check_channels(method: Inpainter, data: LightningDataModule, name: str) -> None:
+    """Refuse a method for images of other channels than the data's.
+
+    Raises:
+        InputError: names what to type.
+    """
+    if data.channels != method.channels:
+        raise InputError(
+            f"{name} fills images of {method.channels} channel(s), data.channels is "
+            f"{data.channels}: type data.channels={method.channels}"
+        )
+
+
 def check_training(
-    trainer: DictConfig, name: str, method: Inpainter, data: LightningDataModule
+    trainer: Mapping[str, Any], name: str, method: Inpainter, data: LightningDataModule
 ) -> None:
     """Refuse a training that would train nothing, or fail at its first batch.
 
     Args:
-        trainer: the trainer's configuration
+        trainer: the trainer's settings
         name: of the model, for messages
         method: to be trained
         data: to train on
@@ -37,9 +53,10 @@ def check_training(
                 f"trainer.{key}=0 leaves nothing to train on, to choose the best by "
                 f"or to test: type trainer.{key}=1 or more"
             )
-    if trainer.max_epochs is None or trainer.max_epochs < 0:
+    epochs = trainer["max_epochs"]
+    if epochs is None or epochs < 0:
         raise InputError(
-            f"trainer.max_epochs={trainer.max_epochs}: phases and learning rates follow the share "
+            f"trainer.max_epochs={epochs}: phases and learning rates follow the share "
             "of the training that is done, so type a number; trainer.max_time ends it sooner"
         )
     size, multiple = data.image_size, method.size_multiple

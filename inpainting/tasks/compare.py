@@ -13,7 +13,7 @@ from inpainting.callbacks.single_images import SingleImages
 from inpainting.images.algebra import erase
 from inpainting.images.grid import image_grid
 from inpainting.runs.results import Result
-from inpainting.tasks.build import Opponent
+from inpainting.tasks.opponents import Opponent
 from inpainting.tasks.table import markdown_table
 from inpainting.tasks.test import Tested, test
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from inpainting.errors import InputError
 from inpainting.images.files import list_images, read_mask, read_photo
 from inpainting.tasks.build import build_trainer
-from inpainting.tasks.evaluate import run_method
+from inpainting.tasks.parts import method_of_run
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def fill(config: DictConfig) -> None:
             raise InputError(f"{key} is missing: type {key}=FILE_OR_FOLDER")
     out = Path(config.out)
     fillings = pair(Path(config.input), Path(config.masks), out)
-    method, _ = run_method(config)
+    method, _ = method_of_run(config)
     check_files(fillings, config.mask_hole, config.overwrite, method.num_completions)
     with open_dict(config):
         progress = config.callbacks.get("progress")

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from lightning import LightningDataModule, Trainer, seed_everything
+from lightning import Trainer
 from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from omegaconf import DictConfig
@@ -17,18 +16,10 @@ from inpainting.errors import InputError
 from inpainting.loggers.appending_csv import drop_rows_after
 from inpainting.loggers.dashboard import finished, log_test
 from inpainting.methods.base import Inpainter
-from inpainting.runs.checkpoints import checkpoint_path, load_weights, read_checkpoint
-from inpainting.runs.folder import Record, Run
-from inpainting.tasks.build import (
-    build,
-    build_method,
-    build_opponents,
-    build_trainer,
-    log_config,
-    shrunk,
-)
-from inpainting.tasks.checks import check_complete, check_training
+from inpainting.runs.checkpoints import load_weights, read_checkpoint
+from inpainting.tasks.checks import check_training
 from inpainting.tasks.compare import test_against
+from inpainting.tasks.parts import Parts, build_parts
 from inpainting.tasks.table import announce
 from inpainting.tasks.test import test
 
@@ -41,77 +32,58 @@ def train(config: DictConfig, folder: Path) -> float | None:
     Returns:
         the best value of the monitored metric; None where nothing was trained
     """
-    with finished():
-        return _train(config, folder)
-
-
-def _train(config: DictConfig, folder: Path) -> float | None:
     clock = Clock()
     clock.start("wall")
-    check_complete(config)
-    if config.shrink:
-        typed = HydraConfig.get().overrides.task
-        config.model = shrunk(config.model, config.small, typed)
-    if config.resume is not None:
-        Run(folder).check_network(config.model)
-    record = Record.of(config, folder)
-    seed_everything(config.seed, workers=True, verbose=False)
-    data = build(config.data)
-    method = build_method(config.model, config)
-    if config.init_from is not None:
-        load_weights(method, checkpoint_path(config.init_from, "init_from"), "init_from")
-    opponents = build_opponents(config, data)
-    trainer = build_trainer(config)
-    details, best = {"seed": config.seed}, None
-    if method.trained:
-        check_training(config.trainer, config.name, method, data)
-        details |= fit(trainer, method, data, record, clock, resumed=config.resume is not None)
-        best = load_best(trainer, method)
-        details |= {"monitor": config.monitor, "best": best}
+    with finished():
+        return _train(build_parts(config, folder), folder, clock)
+
+
+def _train(parts: Parts, folder: Path, clock: Clock) -> float | None:
+    trainer, settings = parts.trainer, parts.record.config
+    details, best = {"seed": settings["seed"]}, None
+    if parts.method.trained:
+        check_training(settings["trainer"], parts.name, parts.method, parts.data)
+        details |= fit(parts, clock, resumed=settings["resume"] is not None)
+        best = load_best(trainer, parts.method)
+        details |= {"monitor": settings["monitor"], "best": best}
     else:
-        log_config(trainer, record.config)
-    tested = test(trainer, method, data, config.name)
+        parts.log_config()
+    tested = test(trainer, parts.method, parts.data, parts.name)
     tested.result.details |= details | {"wall_seconds": round(clock.seconds("wall"), 1)}
-    results = test_against(trainer, tested, data, opponents, folder)
+    results = test_against(trainer, tested, parts.data, parts.opponents, folder)
     if trainer.is_global_zero:
-        record.write()
+        parts.record.write()
         tested.result.write(folder)  # last: a run with metrics.json is finished
         log_test(trainer, tested.result, folder)
         announce(results, folder)
     return best
 
 
-def fit(
-    trainer: Trainer,
-    method: Inpainter,
-    data: LightningDataModule,
-    record: Record,
-    clock: Clock,
-    resumed: bool,
-) -> dict[str, Any]:
+def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
     """Fit, from the end of the last whole epoch where the run is a resumed one.
 
     Returns:
         epochs and times, for `metrics.json`
     """
-    last = _state_to_resume(trainer, method, record.folder) if resumed else None
-    log_config(trainer, record.config)
+    trainer = parts.trainer
+    last = _state_to_resume(parts) if resumed else None
+    parts.log_config()
     if trainer.is_global_zero:
         # Not earlier: a training that was refused must leave nothing that looks like a run, and a
         # resumed one must leave its folder as it was.
-        start = LambdaCallback(on_train_start=lambda *_: record.write())
+        start = LambdaCallback(on_train_start=lambda *_: parts.record.write())
         trainer.callbacks.insert(0, start)
     trainer.callbacks.append(clock)
     clock.start("train")
     try:
-        trainer.fit(method, data, ckpt_path=last, weights_only=True)
+        trainer.fit(parts.method, parts.data, ckpt_path=last, weights_only=True)
     except MisconfigurationException as error:  # it lacks a loader, or a share of one is no batch
         raise InputError(f"trainer: {error}") from error
     except SIGTERMException:  # Lightning itself would end in status 0
         sys.exit(128 + signal.SIGTERM)
     seconds = clock.seconds("train")
     images = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-    images *= data.batch_size * trainer.world_size
+    images *= parts.data.batch_size * trainer.world_size
     return {
         "epochs": trainer.current_epoch,
         "train_seconds": round(seconds, 1),
@@ -119,13 +91,14 @@ def fit(
     }
 
 
-def _state_to_resume(trainer: Trainer, method: Inpainter, folder: Path) -> Path:
+def _state_to_resume(parts: Parts) -> Path:
     """The checkpoint to go on from, once it is known to fit; the log is cut back to it."""
+    folder = parts.record.folder
     last = folder / "checkpoints" / "last.ckpt"
-    load_weights(method, last, "resume")  # refused before anything is changed
+    load_weights(parts.method, last, "resume")  # refused before anything is changed
     loops = read_checkpoint(last, "resume")["loops"]["fit_loop"]
     seen = loops["epoch_loop.batch_progress"]["total"]["completed"]
-    if trainer.is_global_zero:
+    if parts.trainer.is_global_zero:
         drop_rows_after(folder / "metrics.csv", seen)
     return last
 

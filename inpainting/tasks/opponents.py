@@ -1,0 +1,66 @@
+"""The methods that another one is compared with: `against`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra import compose
+from hydra.errors import HydraException
+from lightning import LightningDataModule
+from omegaconf import DictConfig
+
+from inpainting.errors import InputError
+from inpainting.methods.base import Inpainter
+from inpainting.runs.checkpoints import load_weights
+from inpainting.runs.folder import Run
+from inpainting.tasks.build import build_method
+from inpainting.tasks.checks import check_channels
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """A method that another one is compared with, on the same images and holes."""
+
+    name: str
+    method: Inpainter
+
+
+def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Opponent]:
+    """What `against` names, built before any long work.
+
+    Raises:
+        InputError: one is neither a run nor a model without training, does not fit the data's
+            channels, or has the name of another one.
+    """
+    names = [config.against] if isinstance(config.against, str) else list(config.against)
+    short = [Path(name).name for name in names]
+    found = []
+    for name, own in zip(names, short, strict=True):
+        if short.count(own) > 1:
+            raise InputError(f"against={names}: two are called {own}, copy one to another name")
+        method = _run_method(name, config) if Path(name).is_dir() else _untrained(name, config)
+        check_channels(method, data, f"against={name}")
+        found.append(Opponent(own, method))
+    return found
+
+
+def _run_method(folder: str, config: DictConfig) -> Inpainter:
+    run = Run.open(folder, "against")
+    method = build_method(run.config.model, config)
+    load_weights(method, run.checkpoint("best", "against"), "against")
+    return method
+
+
+def _untrained(name: str, config: DictConfig) -> Inpainter:
+    """A model of conf/model that needs no training."""
+    try:
+        composed = compose("train", [f"model={name}"])
+    except HydraException as error:
+        raise InputError(
+            f"against={name}: neither the folder of a run nor a model; "
+            "type for instance against=[mean_fill,telea,navier_stokes]"
+        ) from error
+    composed.data = config.data  # models take channels and size from their data
+    method = build_method(composed.model, config)
+    if method.trained:
+        raise InputError(f"against={name}: this model needs training; type the folder of its run")
+    return method
