@@ -40,6 +40,8 @@ from inpainting.reporting.tables import Table, settings_table
 from inpainting.runs.collect import collect
 from inpainting.runs.provenance import provenance
 from inpainting.runs.results import Result
+from inpainting.scoring.items import Item
+from inpainting.scoring.scores import COLUMNS as SCORE_COLUMNS
 from inpainting.scoring.scores import Score, append_score, score_path
 
 COLUMNS = columns_of([Reconstruction(), LabelAgreement(None), FrechetDistance(None), LPIPS()])
@@ -118,6 +120,15 @@ def read_grid_row(grid: Image.Image, row: int, rows: int) -> Tensor:
     return torch.stack([pixels[:, top : top + cell, left : left + cell] for left in lefts])
 
 
+def scored(
+    home: Path, number: int, what: tuple[str, str, int, int], local: int, whole: int
+) -> Score:
+    """A score of an image of the run ROW-seedSEED, given as kind, row, seed and index."""
+    _, row, seed, _ = what
+    item = Item(*what, home / f"{row}-seed{seed}", home)
+    return Score("now", number, *what, local, whole, item.place, item.image)
+
+
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three settings with two seeds each, one without a finished job, and a classical fill."""
@@ -184,8 +195,8 @@ def written(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines += [("duplicate base 0 1", points[0] + 2), ("target base 0 1", 10)]
         for i, (text, local) in enumerate(lines):
             kind, row, seed, index = text.split()
-            score = Score("now", i, kind, row, int(seed), int(index), local, local - 1)
-            append_score(score_path(copy, scorer), score)
+            what = kind, row, int(seed), int(index)
+            append_score(score_path(copy, scorer), scored(copy, i, what, local, local - 1))
     report([str(copy)], copy)
     return copy
 
@@ -572,7 +583,7 @@ def test_a_corrected_score_counts_once_and_agreement_is_by_rank(sweep: Path, tmp
     for scorer, given in {"ann": [1, 2, 3, 4], "bob": [2, 1, 3, 9]}.items():
         for i, points in enumerate([7, *given[1:], given[0]]):  # the first one is given again
             index = i % 4
-            score = Score("now", i, "completion", "base", 1, index, points, points)
+            score = scored(home, i, ("completion", "base", 1, index), points, points)
             append_score(score_path(home, scorer), score)
     judged = Panel([home]).of(rows_of(home)["base"])
     # Ranks 1 2 3 4 and 2 1 3 4: 1 - 6 * 2 / (4 * 15) = 0.8.
@@ -624,7 +635,7 @@ def test_what_cannot_be_reported_on_is_one_sentence(
         shutil.copytree(tmp_path / "good", tmp_path / name)
     (tmp_path / "bare/a/per_image.csv").unlink()
     (tmp_path / "scored/scores").mkdir()
-    lines = "time,item,kind,row,seed,index,local,global\nnow,0,completion,base,0,0,11,5\n"
+    lines = f"{','.join(SCORE_COLUMNS)}\nnow,0,completion,base,0,0,11,5,a,1f\n"
     (tmp_path / "scored/scores/ann.csv").write_text(lines)
     assert sentence in failure("report", *words)
 

@@ -1,6 +1,5 @@
 """Scores by eye: what is appended comes back, and what is not a score is named by its line."""
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from inpainting.scoring.scores import (
 )
 
 ONE = Score("2026-01-31T12:00:00", 0, "completion", "mse_adv, 10:1", 0, 7, 3, 6, "a, b-seed0", "1f")
-OLD = "time,item,kind,row,seed,index,local,global\r\nthen,0,completion,base,0,7,3,6\r\n"
 
 
 def test_scores_come_back_as_they_were_given(tmp_path: Path) -> None:
@@ -38,28 +36,12 @@ def test_a_correction_counts_and_a_duplicate_stands_beside_it() -> None:
     assert latest([ONE, other]) == [ONE, other]
 
 
-def test_a_file_of_an_earlier_version_is_read_and_goes_on(tmp_path: Path) -> None:
-    path = score_path(tmp_path, "ann")
-    path.parent.mkdir()
-    path.write_bytes(OLD.encode())
-    old = Score("then", 0, "completion", "base", 0, 7, 3, 6, image="")
-    assert read_scores(path) == [old]
-    for given in ([old, ONE], [old, ONE, ONE]):
-        append_score(path, ONE)
-        assert read_scores(path) == given
-    assert path.read_text().count("time,") == 1 and [one.name for one in path.parent.iterdir()] == [
-        "ann.csv"
-    ]
-    with open(path, newline="") as file:
-        assert [line["image"] for line in csv.DictReader(file)] == [None, "1f", "1f"]
-
-
 @pytest.mark.parametrize(
     "line, sentence",
     [
-        ("now,0,completion,base,0,0,0,5", "local=0: a score is from 1 to 10"),
-        ("now,0,completion,base,0,0,5,high", "global='high' is not a whole number"),
-        ("now,0,guess,base,0,0,5,5", "kind='guess' is none of completion, target, duplicate"),
+        ("now,0,completion,base,0,0,0,5,a,1f", "local=0: a score is from 1 to 10"),
+        ("now,0,completion,base,0,0,5,high,a,1f", "global='high' is not a whole number"),
+        ("now,0,guess,base,0,0,5,5,a,1f", "kind='guess' is none of completion, target, duplicate"),
         ("now,0,completion,base,0", "5 values where there are 10 columns"),
     ],
 )
