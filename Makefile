@@ -15,7 +15,7 @@ demo: setup          # three and a half minutes on two CPU cores
 	$(BIN)/python -m inpainting.train experiment=quickstart
 
 test: setup          # under five minutes on two CPU cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 slow: setup          # the long checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,12 +28,49 @@ class SaveWeights(Callback):
 """
 
 
-def run(folder: Path, name: str, *arguments: str) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
-    command = [sys.executable, "-m", f"inpainting.{name}", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    return done.stdout + done.stderr
+# Runs commands one after another, as one of two processes that an outside launcher has started:
+# each of them imports the libraries once for all commands.
+DRIVER = """
+import shlex, sys
+from hydra.core.global_hydra import GlobalHydra
+for line in sys.stdin.read().splitlines():
+    name, *arguments = shlex.split(line)
+    GlobalHydra.instance().clear()
+    sys.argv = [f"inpainting.{name}", *arguments]
+    __import__(f"inpainting.{name}", fromlist=["main"]).main()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def run_on_two(folder: Path, lines: list[list[str]]) -> None:
+    """Run commands on two processes that know each other, as torchrun or SLURM start them."""
+    (folder / "driver.py").write_text(DRIVER)
+    shared = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder), "NODE_RANK": "0"}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    shared |= {"INPAINTING_CACHE": str(folder / "cache")}
+    typed = "\n".join(shlex.join(command) for command in lines)
+    (folder / "commands").write_text(typed)
+    ranks = []
+    for rank in (0, 1):
+        with open(folder / "commands") as commands, open(folder / f"rank{rank}.log", "w") as log:
+            ranks.append(
+                subprocess.Popen(
+                    [sys.executable, "driver.py"],
+                    cwd=folder,
+                    env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                    stdin=commands,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+    codes = [process.wait(600) for process in ranks]
+    shown = [(folder / f"rank{rank}.log").read_text()[-4000:] for rank in (0, 1)]
+    assert codes == [0, 0], "\n".join(shown)
 
 
 def numbers(path: Path) -> dict:
@@ -39,42 +78,47 @@ def numbers(path: Path) -> dict:
     return {k: v for k, v in content.items() if k.startswith(("psnr", "ssim", "l1", "loss", "n"))}
 
 
+# 11 test images on two processes: one of them gets a repeat, which must not count.
+ELEVEN = ["data.patches=[64,12,11]", "data.eval_batch_size=3"]
+
+
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every model that trains, trained and evaluated on two processes."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "probe.py").write_text(PROBE)
+    commands = []
+    for model in SMALL:
+        probe = f"+callbacks.probe={{_target_:probe.SaveWeights,folder:{model}}}"
+        run, measured = f"hydra.run.dir={model}", f"hydra.run.dir={model}/by_two"
+        commands.append(["train", *small(model), *TWO, run, "trainer.max_epochs=1", probe])
+        commands.append(["evaluate", f"run={model}", *ELEVEN, "trainer=ddp_cpu", measured])
+    run_on_two(folder, commands)
+    return folder
+
+
 LOSSES = {"glcic": ("loss_completion", "loss_d", "loss_g", "loss_g_adversarial")}
 # Sampling goes through the network several times, and sums of another order add up.
 TOLERANCE = {"ddpm": 1e-3}
 
 
-# What ConvAE would show, the others do: one takes turns of optimisers, the other draws noise.
-MODELS = [pytest.param(m, marks=[pytest.mark.slow] if m == "conv_ae" else []) for m in SMALL]
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_two_processes_train_alike_and_measure_as_one_does(tmp_path: Path, model: str) -> None:
-    (tmp_path / "probe.py").write_text(PROBE)
-    run(
-        tmp_path,
-        "train",
-        *small(model),
-        *TWO,
-        "hydra.run.dir=two",
-        "trainer.max_epochs=1",
-        "+callbacks.probe={_target_:probe.SaveWeights,folder:.}",
-    )
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+@pytest.mark.xdist_group("two processes")  # so that they are started once
+@pytest.mark.parametrize("model", SMALL)
+def test_two_processes_train_alike_and_measure_as_one_does(
+    by_two: Path, command, tmp_path: Path, model: str
+) -> None:
+    ranks = [torch.load(by_two / model / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
     for name, value in ranks[0].items():
         assert torch.equal(value, ranks[1][name]), name
-    header = (tmp_path / "two/metrics.csv").read_text().splitlines()[0]
+    header = (by_two / model / "metrics.csv").read_text().splitlines()[0]
     for loss in LOSSES.get(model, ("loss",)):
         assert f"train/{loss}" in header
 
-    # 11 test images on two processes: one of them gets a repeat, which must not count
-    changed = ["run=two", "data.patches=[64,12,11]", "data.eval_batch_size=3"]
-    run(tmp_path, "evaluate", *changed, "trainer=cpu", "hydra.run.dir=by_one")
-    run(tmp_path, "evaluate", *changed, "trainer=ddp_cpu", "hydra.run.dir=by_two")
-    one, two = numbers(tmp_path / "by_one"), numbers(tmp_path / "by_two")
+    command("evaluate", f"run={by_two / model}", *ELEVEN, "trainer=cpu", "hydra.run.dir=by_one")
+    one, two = numbers(tmp_path / "by_one"), numbers(by_two / model / "by_two")
     assert one["n"] == two["n"] == 11
     assert one == pytest.approx(two, rel=TOLERANCE.get(model, 1e-6))
-    assert (tmp_path / "by_two/per_image.csv").read_text().count("\n") == 12
+    assert (by_two / model / "by_two/per_image.csv").read_text().count("\n") == 12
 
 
 @pytest.mark.parametrize("model", SMALL)

@@ -12,7 +12,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from completing import completed
-from conftest import typed_in
 from hydra.utils import instantiate
 from scipy import linalg
 from torch import Tensor, nn
@@ -258,21 +257,20 @@ def test_a_run_reports_agreement_and_distance_and_keeps_the_classifier_out(
     assert len(list((tmp_path / "cache/classifiers").glob("*/"))) == 1
 
 
-@pytest.fixture(scope="module")
-def read_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the entry point has trained the digits' classifier, as it is configured."""
-    folder = tmp_path_factory.mktemp("digits")
-    with typed_in(folder) as run:
-        run("train_classifier")
-    return folder
-
-
-def test_the_entry_point_trains_the_digits_classifier(read_digits: Path) -> None:
-    (folder,) = (read_digits / "cache/classifiers").glob("*/")
-    assert json.loads((folder / "classifier.json").read_text())["accuracy"] >= 0.97
+@pytest.mark.parametrize(
+    ("typed", "accuracy"),
+    [(QUICKLY, 0.2), pytest.param([], 0.97, marks=pytest.mark.slow)],
+    ids=["quick", "as configured"],
+)
+def test_the_entry_point_trains_the_digits_classifier(
+    command, tmp_path: Path, typed: list[str], accuracy: float
+) -> None:
+    command("train_classifier", *typed)
+    (folder,) = (tmp_path / "cache/classifiers").glob("*/")
+    assert json.loads((folder / "classifier.json").read_text())["accuracy"] >= accuracy
     assert "state_dict" in torch.load(folder / "classifier.pt", weights_only=True)
-    (said,) = (read_digits / "outputs/train_classifier").glob("*/train_classifier.log")
-    assert folder.name in said.read_text() and "of 270 test images right" in said.read_text()
+    (said,) = (tmp_path / "outputs/train_classifier").glob("*/train_classifier.log")
+    assert folder.name in said.read_text() and "of 270 test images" in said.read_text()
 
 
 class LeNet5(nn.Module):

@@ -304,7 +304,7 @@ def test_published_irregular_masks_are_read():
         (lambda: Mixed({"half": Half()}, {"box": 1}), "mask.weights names"),
         (lambda: Mixed({"half": Half()}, {"half": 0}), "mask.weights="),
         (lambda: Strokes(5, 5, [0.5, 0.9], 0.3), "mask.length=0.9 with mask.width=0.3"),
-        (lambda: Strokes(5, 5, 0.5, 0.3, max_share=0.01), "mask.max_share=0.01 is too little"),
+        (lambda: Strokes(5, 5, 0.5, 0.3, max_share=0.01), "mask.max_share=0.01 is too small"),
         (lambda: Strokes([5, 1], 5, 0.5, 0.3), "mask.strokes="),
         (lambda: Files("nowhere/at/all"), "nowhere/at/all"),
         (lambda: Files("x", hole="red"), "mask.hole=red"),
