@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import CenterCrop, Compose, Resize, ToTensor
 
-from inpainting import assembly
 from inpainting.data.base import InpaintingDataModule
+from inpainting.tasks.build import build
 
 COUNT, LARGE, SIDE, BATCH = 600, 256, 64, 100
 NO_HOLE = torch.zeros(BATCH, 1, SIDE, SIDE)
@@ -24,7 +24,7 @@ NO_HOLE = torch.zeros(BATCH, 1, SIDE, SIDE)
 @pytest.fixture
 def jpegs(composed: Callable[..., DictConfig], tmp_path: Path) -> Path:
     """A folder of crops of scikit-image's photographs, as JPEG."""
-    photographs = list(assembly.build(composed("data=photos").data).photographs.values())
+    photographs = list(build(composed("data=photos").data).photographs.values())
     rng = np.random.default_rng(0)
     folder = tmp_path / "photographs" / "all"
     folder.mkdir(parents=True)
@@ -66,7 +66,7 @@ def test_the_decoded_cache_is_read_25_times_faster_than_an_image_folder(
     config = composed(
         "data=folder", f"data.root={jpegs}", f"data.cache={tmp_path}", f"data.batch_size={BATCH}"
     )
-    data = assembly.build(config.data)
+    data = build(config.data)
     data.mask = lambda *_: NO_HOLE  # drawing holes is measured elsewhere
     data.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     data.setup("fit")

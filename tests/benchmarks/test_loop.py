@@ -14,11 +14,11 @@ from lightning import Callback, LightningModule, Trainer, seed_everything
 from omegaconf import DictConfig
 from torch import Tensor
 
-from inpainting import assembly
 from inpainting.data.base import AUGMENTED, TRAINING, InpaintingDataModule
 from inpainting.methods.conv_ae import ConvAE
 from inpainting.methods.glcic import GLCIC
 from inpainting.rng import seed_from
+from inpainting.tasks.build import build, build_method, build_trainer
 
 STEPS, EPOCHS = 200, 7  # the first epoch does not count
 TINY = [  # small, so that what is around the network can be seen
@@ -151,7 +151,7 @@ class Alternating(Callback):
 
 def new_method(config: DictConfig) -> GLCIC | ConvAE:
     seed_everything(config.seed, verbose=False)
-    return assembly.build_method(config.model, config)
+    return build_method(config.model, config)
 
 
 def weights(method: GLCIC | ConvAE) -> Tensor:
@@ -160,9 +160,9 @@ def weights(method: GLCIC | ConvAE) -> Tensor:
 
 def alternate(config: DictConfig) -> list[Epoch]:
     """Train both ways at once; all epochs but the first."""
-    data = assembly.build(config.data)
+    data = build(config.data)
     bare, ours = BareLoop(new_method(config), data), new_method(config)
-    trainer = assembly.build_trainer(config)
+    trainer = build_trainer(config)
     watch = Alternating(bare, Screen())
     trainer.callbacks.insert(0, watch)
     with redirect_stdout(watch.screen):

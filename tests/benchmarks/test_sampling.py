@@ -5,14 +5,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from inpainting.nn.fused import fused
-from inpainting.repaint import jump_schedule, network_calls, repaint, repaint_fast
+from hydra.utils import instantiate
 from interleaved import Spread, in_turn, process_seconds, ratio
 from test_precision import processor_flags
 from torch import Tensor
 
-from inpainting.diffusion import Diffusion, cosine_betas
-from inpainting.methods.ddpm import SAMPLERS
+from inpainting.diffusion.betas import cosine_betas
+from inpainting.diffusion.process import Diffusion
+from inpainting.diffusion.repaint import RePaint
+from inpainting.nn.folded import fold
 from inpainting.nn.unet import UNet
 
 FULL = (250, 10, 10)  # arXiv 2201.09865: 2,410 calls
@@ -58,15 +59,15 @@ def diffusers_walk(network: Network, image: Tensor, mask: Tensor, calls: int | N
 def test_the_samplers_own_time_is_a_fraction_of_diffusers(report: Callable[..., None]):
     image, mask = holes(1)
     diffusion = Diffusion(cosine_betas(1000)).respace(FULL[0])
-    schedule = jump_schedule(*FULL)
-    ours = network_calls(schedule)
+    sampler = RePaint(*FULL)
+    ours = sampler.network_calls
     theirs = diffusers_walk(Zero(), image, mask, None)
     assert ours == theirs == 2410
     report(
         "RePaint without its network, batch 1: diffusers' scheduler / ours",
         ratio(
             lambda: diffusers_walk(Zero(), image, mask, None),
-            lambda: repaint(Zero(), image, mask, diffusion, schedule),
+            lambda: sampler(Zero(), image, mask, diffusion),
             repeats=3,
         ),
         at_least=5,
@@ -78,7 +79,7 @@ def unet(bf16: bool) -> UNet:
     torch.manual_seed(0)
     network = UNet(residual=True).eval().requires_grad_(False)
     if bf16:
-        network = fused(network).to(torch.bfloat16, memory_format=torch.channels_last)
+        network = fold(network).to(torch.bfloat16, memory_format=torch.channels_last)
     return network
 
 
@@ -98,25 +99,23 @@ def test_sampling_forwards_are_faster_in_bf16(report: Callable[..., None]):
 
 
 @torch.no_grad()
-def test_a_whole_fill_is_faster_than_diffusers(report: Callable[..., None]):
+def test_a_whole_fill_is_faster_than_diffusers(composed, report: Callable[..., None]):
     """Their loop for twenty calls, times 2,410 / 20; ours whole, with the default schedule."""
     image, mask = holes(64)
     plain, half = unet(False), unet(True)
-    *walk, guidance = SAMPLERS["repaint_fast"]
-    schedule = jump_schedule(*walk)
-    diffusion = Diffusion(cosine_betas(1000), "v").respace(schedule[0] + 1)
+    sampler = instantiate(composed("model=ddpm").model.sampler, _convert_="all")
+    diffusion = Diffusion(cosine_betas(1000), "v").respace(sampler.steps)
 
     def theirs() -> float:
         return process_seconds(lambda: diffusers_walk(plain, image, mask, 20)) * 2410 / 20
 
     def ours() -> float:
-        inputs = (half, image, mask, diffusion, schedule)
-        return process_seconds(lambda: repaint_fast(*inputs, guidance=guidance))
+        return process_seconds(lambda: sampler(half, image, mask, diffusion))
 
     pairs = in_turn(theirs, ours, repeats=3)
     report(
         "a fill at batch 64: diffusers' RePaint (2,410 calls, float32) / repaint_fast "
-        f"({network_calls(schedule)} guided calls, bf16)",
+        f"({sampler.network_calls} guided calls, bf16)",
         Spread.of([one / other for one, other in pairs]),
         at_least=20,
         digits=0,

@@ -11,7 +11,7 @@ from lightning import Callback, Trainer, seed_everything
 from omegaconf import DictConfig
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from inpainting.metrics import structural_similarity
+from inpainting.metrics.ssim import structural_similarity
 from inpainting.tasks.build import build, build_method, build_trainer
 
 # Train and validation images stand 85 to 10, as in the shares of `data=folder`.
