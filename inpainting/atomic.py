@@ -1,8 +1,8 @@
-"""Files that are written whole or not at all, whatever kills the process or fills the disk.
+"""Atomic writes: a file is written completely or not at all, even if the process is killed.
 
-A file is written under another name in the folder of its target, flushed to the disk, and renamed over
-the target. Until then the earlier file stays as it was. The system's folder for temporary files plays
-no part: moving a file from there to another file system copies it, and a copy can be interrupted.
+A file is written under a temporary name in the folder of its target, flushed to disk and renamed
+over the target, which keeps its old content until then. The temporary folder of the system is not
+used: moving a file from there to another file system would copy it, and a copy can be interrupted.
 """
 
 import json
@@ -15,12 +15,15 @@ from typing import IO, Any
 
 @contextmanager
 def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO]:
-    """An open file that takes the place of `path` when the block ends without an error.
+    """Yield an open file that replaces `path` when the block ends without an error.
 
     Args:
-        path: the target; its folder must exist
+        path: the target, in an existing folder
         mode: "w" or "wb"
-        options: of `open`
+        **options: further arguments of `open`
+
+    Raises:
+        OSError: the file cannot be written or flushed to disk.
     """
     part = path.with_name(f".{path.name}.part")
     try:
@@ -31,7 +34,7 @@ def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    # Without it a power cut may forget the renaming.
+    # The rename survives a power cut only once the folder is flushed too.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -40,11 +43,11 @@ def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file atomically."""
     with replacing(path) as file:
         file.write(text)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write indented JSON whole or not at all."""
+    """Write an indented JSON file atomically."""
     write_text(path, json.dumps(content, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Errors that are for the user: one sentence that names the file or key and what to type."""
+"""Errors for the user: one sentence that names the file or key and says what to type."""
 
 import os
 import sys
@@ -9,16 +9,22 @@ from typing import Any
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used."""
+    """A setting or file of the user cannot be used; the exit status is 2."""
 
     status = 2
 
 
 def check_whole(key: str, value: object, least: int, most: int | None = None) -> None:
-    """Refuse what is not a whole number within these bounds.
+    """Raise an error unless `value` is a whole number within bounds.
+
+    Args:
+        key: the full key of the setting, for the error message
+        value: the value to check
+        least: smallest value allowed
+        most: largest value allowed; None is no limit
 
     Raises:
-        InputError: names the key.
+        InputError: `value` is not an int or is out of bounds.
     """
     if not isinstance(value, int) or value < least or (most is not None and value > most):
         bounds = f", {least} or more" if most is None else f" from {least} to {most}"
@@ -26,18 +32,21 @@ def check_whole(key: str, value: object, least: int, most: int | None = None) ->
 
 
 class NonFiniteLossError(RuntimeError):
-    """A loss became NaN or infinite."""
+    """A loss became NaN or infinite; the exit status is 1."""
 
     status = 1
 
 
 def is_first_process() -> bool:
-    """False in the further processes that Lightning, torchrun or SLURM start for more devices."""
+    """Return False in processes that Lightning, torchrun or SLURM start for further devices."""
     return all(os.environ.get(key, "0") == "0" for key in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
 def for_the_user(error: BaseException) -> InputError | NonFiniteLossError | None:
-    """The error of this module among an error and its causes: Hydra wraps what it builds."""
+    """Return the first error of this module among `error` and its causes, or None.
+
+    Hydra wraps the errors of the objects it instantiates.
+    """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, (InputError, NonFiniteLossError)):
         cause = cause.__cause__
@@ -46,21 +55,25 @@ def for_the_user(error: BaseException) -> InputError | NonFiniteLossError | None
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Print one of the errors above alone, without a traceback, and exit with its status."""
+    """Turn an error of this module into one line on stderr, without a traceback, and exit.
+
+    Raises:
+        SystemExit: the block raised `InputError` (status 2) or `NonFiniteLossError` (status 1).
+    """
     try:
         yield
     except Exception as error:
         cause = for_the_user(error)
         if cause is None:
             raise
-        # Never in silence: what only a further process finds would end the others without a word.
-        which = "error" if is_first_process() else "error in a further process"
-        print(f"{which}: {cause}", file=sys.stderr)
+        # Extra processes print too: an error found only there would otherwise end all in silence.
+        prefix = "error" if is_first_process() else "error in a further process"
+        print(f"{prefix}: {cause}", file=sys.stderr)
         sys.exit(cause.status)
 
 
 def exits_with_one_sentence(function: Callable) -> Callable:
-    """`one_sentence` as a decorator."""
+    """Decorate a function so that it runs inside `one_sentence`."""
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:

@@ -6,12 +6,12 @@ from torch import Tensor
 
 
 def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean squared error of each image, over all of it or over a region.
+    """Return the mean squared error of each image, over the whole image or a region.
 
     Args:
         prediction: (B, C, H, W)
         target: (B, C, H, W)
-        weight: (B, 1, H, W), the region, soft or hard (for instance the mask); None is everywhere
+        weight: (B, 1, H, W) in [0, 1], the region, for instance the mask; None is the whole image
 
     Returns:
         (B,); 0 for an image whose region is empty
@@ -20,12 +20,12 @@ def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = No
 
 
 def absolute_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean absolute error of each image; see `squared_error`."""
+    """Return the mean absolute error of each image; arguments as in `squared_error`."""
     return _mean((prediction.float() - target.float()).abs(), weight)
 
 
 def _mean(error: Tensor, weight: Tensor | None) -> Tensor:
-    """Of each image (B, C, H, W), over a region (B, 1, H, W): (B,)."""
+    """Average an error (B, C, H, W) over the region `weight` (B, 1, H, W), giving (B,)."""
     if weight is None:
         return error.mean(dim=(1, 2, 3))
     total = (error * weight).sum(dim=(1, 2, 3))
@@ -33,10 +33,14 @@ def _mean(error: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def adversarial(logits: Tensor, real: bool) -> Tensor:
-    """Binary cross-entropy of logits against "all real" or "all fake" (arXiv 1406.2661, eq. 1).
+    """Return the binary cross-entropy of a discriminator (arXiv 1406.2661, eq. 1).
+
+    Args:
+        logits: any shape
+        real: the target of all logits: True is real, False is fake
 
     Returns:
-        scalar; ln 2 = 0.693 for a discriminator that cannot tell
+        scalar, the mean; ln 2 = 0.693 if the discriminator cannot distinguish real from fake
     """
     logits = logits.float()
     target = torch.ones_like(logits) if real else torch.zeros_like(logits)
@@ -44,15 +48,17 @@ def adversarial(logits: Tensor, real: bool) -> Tensor:
 
 
 def focal_frequency(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Focal frequency loss of each image (arXiv 2012.12821, eq. 8, alpha = 1, whole image).
+    """Return the focal frequency loss of each image (arXiv 2012.12821, eq. 8).
 
-    The squared distance of the two spectra, each frequency weighted by how far it is off: the
-    distance itself over the image's largest, through which no gradient goes.
+    It uses alpha = 1 and the whole image as one patch. The loss is the mean squared distance of the
+    two spectra, where each frequency is weighted by its distance divided by the largest distance in
+    its channel. No gradient flows through the weights.
 
     Args:
         prediction: (B, C, H, W)
         target: (B, C, H, W)
-        weight: (B, 1, H, W), the region outside which both count as equal; None is everywhere
+        weight: (B, 1, H, W), the region; outside it the images count as equal. None is the whole
+            image
 
     Returns:
         (B,)

@@ -1,7 +1,7 @@
-"""Generators that repeats: seeds from numbers, and one generator for each image.
+"""Reproducible random numbers: seeds derived from integers, and one generator for each image.
 
-Evaluation draws an image's noise from the image's own generator, so that what comes out does not
-depend on how images were dealt out to batches and devices.
+Evaluation draws the noise of each image from a generator of that image, so that results do not
+depend on how the images are distributed over batches and devices.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# One generator for all, one for each image of a batch, or torch's own
+# One generator for the whole batch, one for each image, or None for torch's global generator.
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
 def seed_from(*key: int) -> int:
-    """A 63-bit seed from a tuple of numbers; different tuples of one length give unrelated ones.
+    """Derive a seed in [0, 2**63) from a tuple of non-negative integers.
 
-    NumPy's SeedSequence takes zeros at the end for nothing, so lengths must not be mixed.
+    Different tuples of the same length give unrelated seeds. Do not mix lengths: NumPy's
+    SeedSequence ignores trailing zeros, so (1,) and (1, 0) give the same seed.
     """
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
 
@@ -25,16 +26,16 @@ def seed_from(*key: int) -> int:
 def image_generators(
     index: Tensor, device: torch.device, *key: int, completions: int = 1
 ) -> list[torch.Generator]:
-    """Generators that depend on an image's index, the completion's number and the key alone.
+    """Create generators that depend only on `key`, the image's index and the completion's number.
 
     Args:
-        index: (B,) int64
-        device: of what will be drawn
-        key: tells this use from others
-        completions: k of each image
+        index: (B,) int64, the positions of the images in their split
+        device: device of the numbers to be drawn
+        *key: integers that separate this use from all others
+        completions: number k of completions for each image
 
     Returns:
-        B * k, the k of an image beside each other
+        B * k generators; the k generators of an image are adjacent
     """
     return [
         torch.Generator(device).manual_seed(seed_from(*key, image, completion))
@@ -43,29 +44,43 @@ def image_generators(
     ]
 
 
-def normal_(x: Tensor, chance: Generators) -> Tensor:
-    """Fill `x` (B, …), which is contiguous, with standard normal numbers.
+def normal_(x: Tensor, generators: Generators) -> Tensor:
+    """Fill `x` in place with standard normal numbers and return it.
+
+    Args:
+        x: (B, ...), contiguous
+        generators: one for all, one for each of the B images, or None
 
     Raises:
-        ValueError: there are not as many generators as images.
+        ValueError: the number of generators differs from B.
     """
-    if not isinstance(chance, Sequence):
-        return x.normal_(generator=chance)
-    for one, generator in zip(x, chance, strict=True):
-        one.normal_(generator=generator)
+    if not isinstance(generators, Sequence):
+        return x.normal_(generator=generators)
+    for image, generator in zip(x, generators, strict=True):
+        image.normal_(generator=generator)
     return x
 
 
-def random_times(high: int, count: int, device: torch.device, chance: Generators) -> Tensor:
-    """(count,) int64, uniform in [0, high)."""
-    if not isinstance(chance, Sequence):
-        return torch.randint(high, (count,), device=device, generator=chance)
-    drawn = [torch.randint(high, (1,), device=device, generator=one) for one in chance]
+def random_times(high: int, count: int, device: torch.device, generators: Generators) -> Tensor:
+    """Draw integers uniformly from [0, high).
+
+    Args:
+        high: exclusive upper bound
+        count: number of integers B
+        device: of the result
+        generators: one for all, one for each of the B integers, or None
+
+    Returns:
+        (B,) int64
+    """
+    if not isinstance(generators, Sequence):
+        return torch.randint(high, (count,), device=device, generator=generators)
+    drawn = [torch.randint(high, (1,), device=device, generator=each) for each in generators]
     return torch.cat(drawn)
 
 
 def default_generator(device: torch.device) -> torch.Generator:
-    """Torch's own generator of a device."""
+    """Return torch's global generator for a CPU or CUDA device."""
     if device.type == "cuda":
         return torch.cuda.default_generators[device.index or 0]
     return torch.default_generator

@@ -281,14 +281,14 @@ def test_several_completions_side_by_side_with_their_spread(
     typed = ["trainer.max_epochs=1", "model.num_completions=3", "hydra.run.dir=run"]
     command("train", *small("ddpm"), *typed)
     # 4 steps, every one of the first three walked twice: 4 + 3 calls
-    assert "7 network calls a batch" in capsys.readouterr().out
+    assert "7 network calls per batch" in capsys.readouterr().out
     content = json.loads((tmp_path / "run/metrics.json").read_text())
     assert content["network_calls"] == 7 and content["num_completions"] == 3
     assert content["spread"] > 0
     with open(tmp_path / "run/per_image.csv", newline="") as file:
         spread = [float(row["spread"]) for row in csv.DictReader(file)]
     assert np.mean(spread) == pytest.approx(content["spread"], rel=1e-4)
-    # target, masked input, prediction, three completions, two local crops
+    # target, masked image, prediction, three completions, two local crops
     rows = {}
     for k in (1, 3):
         command("evaluate", "run=run", f"model.num_completions={k}", f"hydra.run.dir=by_{k}")

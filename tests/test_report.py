@@ -29,6 +29,7 @@ from inpainting.metrics.lpips import LPIPS
 from inpainting.metrics.reconstruction import Reconstruction
 from inpainting.reporting import build
 from inpainting.reporting.cells import Cell
+from inpainting.reporting.findings import Findings
 from inpainting.reporting.formats import as_latex, latex
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import certainly_best, difference
@@ -248,10 +249,9 @@ def test_settings_compete_with_one_another_and_methods_with_the_floor(tmp_path: 
     run = write_run(tmp_path / "s" / "b", TIGHT[0], "tight")
     write_run(run / "against" / "telea", [30, 31, 32, 33], "telea", None)
     rows = list(rows_of(tmp_path / "s").values())
-    tables = (
-        settings_table(rows, [], Panel([]), []),
-        leaderboard({rows[0].runs[0].conditions: rows}, ["psnr_hole"]),
-    )
+    conditions = rows[0].runs[0].conditions
+    findings = Findings({conditions: rows}, ["psnr_hole"], Panel([]), [])
+    tables = settings_table(findings, conditions), leaderboard(findings)
     for table, best in zip(tables, ("tight", "telea (floor)"), strict=True):
         column = table.header.index("PSNR hole")
         assert [line[0].text for line in table.lines if line[column].bold] == [best]
@@ -270,7 +270,7 @@ def test_jobs_without_numbers_are_named(written: Path) -> None:
     text = (written / "table.md").read_text()
     rows = {line["setting"]: line for line in markdown_tables(written / "table.md")[0]}
     assert rows["broken"]["seeds"] == "0 of 2" and rows["broken"]["PSNR hole"] == ""
-    assert "failed or not finished: broken-seed0, broken-seed1." in text
+    assert "failed or have not finished: broken-seed0, broken-seed1." in text
     jobs = {line["folder"].split("/")[-1]: line["reason"] for line in markdown_tables(
         written / "table.md")[-1]}  # fmt: skip
     assert jobs["broken-seed0"] == "the loss became NaN in epoch 3"
@@ -327,7 +327,7 @@ def test_the_same_images_through_every_row(written: Path) -> None:
     # Target, masked input, base, loose_10%, tight; telea has none.
     assert shades[1:] == pytest.approx([1.0, 0.0, 0.4, 0.8], abs=0.003)
     assert first.mean((1, 2, 3)).tolist() == pytest.approx(np.linspace(0, 1, 8).tolist(), abs=0.01)
-    assert "Without images of these: telea." in (written / "report.html").read_text()
+    assert "Rows without these images are left out: telea." in (written / "report.html").read_text()
 
 
 def test_phases_are_the_losses_that_are_logged_together(sweep: Path) -> None:
@@ -460,7 +460,7 @@ def test_numbers_of_differently_defined_metrics_never_share_a_table(tmp_path: Pa
         ["tight"],
     ]
     assert "lpips.network=alex, lpips.classifier.lr=0.1." in alex.notes[0]
-    only = "measured otherwise, have a table of their own; only here: lpips.network=vgg."
+    only = "measured differently are in other tables; only this one has lpips.network=vgg."
     assert only in vgg.notes[-1]
     assert alex.title != vgg.title
     # Each has images of its own: four rows of a grid, and three.
@@ -495,7 +495,7 @@ def test_equal_hashes_of_other_images_are_refused(tmp_path: Path, failure) -> No
     write_run(tmp_path / "s" / "a", BASE[0])
     other = write_run(tmp_path / "s" / "b", BASE[1], "b") / "per_image.csv"
     other.write_text(other.read_text().replace("\n3.png,3,", "\n3.png,7,"))
-    assert "lists other images than" in failure("report", "s")
+    assert "lists different images from" in failure("report", "s")
 
 
 def test_runs_of_one_name_are_told_apart_by_their_settings(tmp_path: Path) -> None:
@@ -569,7 +569,7 @@ def test_human_scores_stand_in_the_table_as_in_report_004(written: Path) -> None
     assert human == ["6.50", "5.50", "6.00"]
     text = (written / "table.md").read_text()
     # Averages 2.5 4.5 3.5 and 3.5 7.5 5.5: the same order, 1, 3 and 2 apart.
-    assert "they are 2.00 points apart and agree with a coefficient of 1.00." in text
+    assert "averages are 2.00 points apart and agree with a coefficient of 1.00." in text
     scorers = [table for table in markdown_tables(written / "table.md") if "scorer" in table[0]][0]
     assert scorers[0] == {
         "scorer": "ann", "completions": "3", "targets": "1", "their local": "10.00",
@@ -615,9 +615,9 @@ def test_typed_over_a_real_training(command, tmp_path: Path, trained: Path, caps
         (["empty"], "empty: no run in it"),
         (["unfinished"], "no job has finished"),
         ([], "type the folder of a sweep"),
-        (["good", "metrics=psnr"], "metrics=psnr: no such key; there are metric, base, out"),
-        (["good", "metric=lpips"], "metric=lpips: not measured; there are psnr_hole"),
-        (["good", "base=other"], "base=other: nothing to compare with it; the rows are ['base']"),
+        (["good", "metrics=psnr"], "metrics=psnr: no such key; type one of metric, base, out"),
+        (["good", "metric=lpips"], "metric=lpips: not measured; type one or more of psnr_hole"),
+        (["good", "base=other"], "base=other: no row can be compared with it; leave base out"),
         (["broken"], "broken/a/metrics.json is not what a test writes"),
         (["bare"], "per_image.csv is missing"),
         (["scored"], "scores/ann.csv, line 2: local=11: a score is from 1 to 10"),

@@ -376,8 +376,8 @@ def test_scores_of_images_that_are_gone_do_not_count_for_what_came_after(tmp_pat
     assert found[sweep / "base-seed0"] is None
     assert found[sweep / "base-seed1"].number == 8
     assert notes == [
-        "Left out are scores of images that are no longer there, as their run was deleted or "
-        "made anew: 4 of anna, 4 of bert."
+        "Scores of images that no longer exist, because their run was deleted or repeated, are "
+        "left out: 4 by anna, 4 by bert."
     ]
     report([str(sweep)], tmp_path / "out", metrics=["psnr"])
     for name in ("table.md", "report.html"):
@@ -387,7 +387,7 @@ def test_scores_of_images_that_are_gone_do_not_count_for_what_came_after(tmp_pat
     (sweep / "base-seed0").rename(sweep / "renamed")
     found, notes = judged(sweep)
     assert (found[sweep / "renamed"].local_score, found[sweep / "renamed"].number) == (2, 4)
-    assert "made anew: 4 of anna, 4 of bert." in notes[0]
+    assert "left out: 4 by anna, 4 by bert." in notes[0]
 
 
 def test_another_hole_makes_another_image_of_the_same_completion(tmp_path: Path) -> None:

@@ -41,7 +41,10 @@ def test_a_correction_counts_and_a_duplicate_stands_beside_it() -> None:
     [
         ("now,0,completion,base,0,0,0,5,a,1f", "local=0: a score is from 1 to 10"),
         ("now,0,completion,base,0,0,5,high,a,1f", "global='high' is not a whole number"),
-        ("now,0,guess,base,0,0,5,5,a,1f", "kind='guess' is none of completion, target, duplicate"),
+        (
+            "now,0,guess,base,0,0,5,5,a,1f",
+            "kind='guess' is not one of completion, target, duplicate",
+        ),
         ("now,0,completion,base,0", "5 values where there are 10 columns"),
     ],
 )

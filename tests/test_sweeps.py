@@ -154,7 +154,7 @@ def test_a_sweep_over_models_lies_in_one_folder_that_is_reported(plan) -> None:
 
 def test_a_table_wants_names_for_its_rows(plan) -> None:
     report = ["sweep=glcic_table", "experiment=glcic/report", "data.root=PATH"]
-    with pytest.raises(InputError, match=r"glcic/report is no row.*row=NAME"):
+    with pytest.raises(InputError, match=r"glcic/report is not a row.*row=NAME"):
         plan(*report)
     assert [job.folder.name for job in plan(*report, "row=mine")] == ["mine-seed0"]
 

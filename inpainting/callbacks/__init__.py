@@ -1,1 +1,1 @@
-"""Callbacks of the trainer, a file each."""
+"""Callbacks of the trainer, one per file."""

@@ -13,20 +13,20 @@ from inpainting.metrics.columns import better_end
 
 
 def ended_within_an_epoch(trainer: Trainer) -> bool:
-    """Whether something, such as `trainer.max_time`, stops the training before its epoch is over."""
+    """Return True if something such as `trainer.max_time` stops the training within an epoch."""
     return trainer.should_stop and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Lightning's, told by the metrics which end of a number is better.
+    """Lightning's `ModelCheckpoint`, which asks the metrics which end of a number is better.
 
-    It keeps the best score also where the run's folder has moved since, and speaks where the number
-    is NaN.
+    The best score survives a move of the run's folder, and a number that is NaN raises an error.
 
     Args:
         monitor: the number of validation that decides, such as "val/psnr_hole"
-        mode: "max" or "min", for a number that the method logs by itself; None asks the metrics
-        options: Lightning's
+        mode: "max" or "min" for a number that no metric measures but the method logs; None asks
+            the metrics
+        options: keyword arguments of `ModelCheckpoint`
     """
 
     def __init__(self, monitor: str, mode: str | None = None, **options: Any):
@@ -34,19 +34,23 @@ class BestCheckpoint(ModelCheckpoint):
         self._asks_the_metrics = mode is None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Learn which end of the monitored number is better.
+        """Find out which end of the monitored number is better.
 
         Raises:
-            InputError: no metric measures it.
+            InputError: no metric measures the number, or neither end of it is better.
         """
         if stage == "fit" and self._asks_the_metrics:
-            columns = [one.columns for one in trainer.callbacks if isinstance(one, Evaluation)]
+            columns = [
+                callback.columns
+                for callback in trainer.callbacks
+                if isinstance(callback, Evaluation)
+            ]
             self.mode = better_end(self.monitor, columns[0] if columns else {})
             self.kth_value = torch.tensor(float("inf" if self.mode == "min" else "-inf"))
         super().setup(trainer, pl_module, stage)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep the best score also where the run's folder has moved since."""
+        """Restore the best score, also if the run's folder has moved in the meantime."""
         here = {
             name: str(Path(self.dirpath) / Path(state_dict[name]).name) if state_dict[name] else ""
             for name in ("best_model_path", "kth_best_model_path")
@@ -59,22 +63,24 @@ class BestCheckpoint(ModelCheckpoint):
         super().load_state_dict(moved)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save if it is the best.
+        """Save the weights if they are the best.
 
         Raises:
-            InputError: the monitored metric is missing, or NaN as a hole's metric is without holes.
+            InputError: the monitored number is missing or NaN; a number of scope "hole" is NaN if
+                no image has a hole.
         """
         value = trainer.callback_metrics.get(self.monitor)
         if value is None and not trainer.sanity_checking:
             raise InputError(
-                f"monitor={self.monitor}: validation measures no such number, only "
+                f"monitor={self.monitor}: validation measures no such number; type one of "
                 f"{', '.join(trainer.callback_metrics)}"
             )
         if value is not None and value.isnan() and not trainer.sanity_checking:
             raise InputError(
                 f"{self.monitor} is NaN, so no epoch can be the best: type monitor=val/loss"
             )
-        # What a resume will not come by again must not take the place of what it remembers.
+        # A resume repeats this epoch from its start and does not see these weights again, so they
+        # must not replace the best score that it continues from.
         if not (ended_within_an_epoch(trainer) and self.best_model_path):
             super().on_validation_end(trainer, pl_module)
 
@@ -82,15 +88,18 @@ class BestCheckpoint(ModelCheckpoint):
 class LastCheckpoint(Checkpoint):
     """Keeps `last.ckpt`: the state at the end of the last whole epoch.
 
-    Written at the start too, so that at any moment a killed training can be resumed; never within
-    an epoch, so that resuming repeats the epoch from its beginning.
+    The file is also written at the start, so that a training killed at any moment can be resumed.
+    It is never written within an epoch, so that a resume repeats the epoch from its beginning.
+
+    Args:
+        path: the file to write
     """
 
     def __init__(self, path: str):
         self.path = Path(path)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the untrained state, unless this training is a resumed one."""
+        """Save the untrained state, unless the training is resumed."""
         if trainer.ckpt_path is None:
             trainer.save_checkpoint(self.path)
 

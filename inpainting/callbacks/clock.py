@@ -1,4 +1,4 @@
-"""The seconds that a run takes, over all its parts."""
+"""The seconds that a run takes, summed over its resumes."""
 
 import time
 
@@ -6,9 +6,10 @@ from lightning.pytorch.callbacks import Callback
 
 
 class Clock(Callback):
-    """Seconds that a run took, over all its parts: its state stands in `last.ckpt`.
+    """Counts the seconds of a run over all its parts: the first start and every resume.
 
-    What a killed part did after its last checkpoint is repeated by the next, and counts once.
+    The seconds are stored in `last.ckpt`. What a killed part did after its last checkpoint is
+    repeated by the next part and counts once.
     """
 
     def __init__(self) -> None:
@@ -16,17 +17,17 @@ class Clock(Callback):
         self._earlier: dict[str, float] = {}
 
     def start(self, name: str) -> None:
-        """Count this part's seconds from now on, under a name."""
+        """Start counting the seconds of this part under a name."""
         self._began[name] = time.perf_counter()
 
     def seconds(self, name: str) -> float:
-        """Seconds so far of the earlier parts and this one."""
+        """Return the seconds so far, of the earlier parts and this one."""
         return self._earlier.get(name, 0.0) + time.perf_counter() - self._began[name]
 
     def state_dict(self) -> dict[str, float]:
-        """All seconds so far."""
+        """Return all seconds so far, by name."""
         return {name: self.seconds(name) for name in self._began}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        """Go on from what the earlier parts took."""
+        """Continue from the seconds of the earlier parts."""
         self._earlier = dict(state_dict)

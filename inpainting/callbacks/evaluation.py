@@ -1,4 +1,4 @@
-"""Measuring: the metrics of every validation and test."""
+"""Evaluation: the metrics of every validation and test."""
 
 import math
 import time
@@ -19,10 +19,10 @@ from inpainting.metrics.summary import means
 
 
 def _gathered(trainer: Trainer, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The rows of all processes, sorted by index, each index once.
+    """Return the rows of all processes, sorted by index, with each index once.
 
-    A sampler for several processes repeats images so that all have equally many; the repeats
-    would count twice.
+    A sampler for several processes repeats images so that all processes have equally many; the
+    repeats would count twice.
     """
     if trainer.world_size > 1:
         parts: list[Any] = [None] * trainer.world_size
@@ -57,14 +57,17 @@ class _Rows:
 class Evaluation(Callback):
     """Measures the completions of validation and test; owns the metrics.
 
-    Validation logs the numbers as `val/…` and stops a training whose validation is NaN, before it
-    is saved. A test leaves its numbers in `summary`, `rows` and `images_per_second`.
+    Validation logs the numbers as `val/NAME` and stops a training whose validation is NaN before a
+    checkpoint is saved.
 
     Args:
-        metrics: by name; None leaves one out
+        metrics: the metrics by name; None leaves a metric out
 
     Attributes:
         columns: what the metrics measure, and the loss
+        summary: the numbers of the last test, by name
+        rows: the last test's values of each image, (N,) by name
+        images_per_second: speed of completing images in the last test
 
     Raises:
         InputError: two metrics measure a number of the same name.
@@ -78,10 +81,10 @@ class Evaluation(Callback):
         self.images_per_second = float("nan")
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse what cannot be measured, before a training rather than after it.
+        """Refuse what cannot be measured before a training starts, not after it.
 
         Raises:
-            InputError: no image is left to measure, or a metric cannot measure this data.
+            InputError: a limit leaves no image to measure, or a metric cannot measure this data.
         """
         for split, dataset in trainer.datamodule.datasets.items():
             limit = getattr(trainer, f"limit_{split}_batches")
@@ -89,8 +92,8 @@ class Evaluation(Callback):
             batches = math.ceil(len(dataset) / batch)
             if split != "train" and isinstance(limit, float) and 0 < limit < 1 / batches:
                 raise InputError(
-                    f"trainer.limit_{split}_batches={limit} of {batches} batch(es) is none: type "
-                    f"trainer.limit_{split}_batches=1 for one batch"
+                    f"trainer.limit_{split}_batches={limit} of {batches} batch(es) leaves none: "
+                    f"type trainer.limit_{split}_batches=1 for one batch"
                 )
         for metric in self.metrics:
             if isinstance(metric, NeedsData):
@@ -114,8 +117,8 @@ class Evaluation(Callback):
             if isinstance(metric, ImageMetric):
                 values |= declared(metric, metric.measure(completed))
         self._completed.add(values)
-        # Lightning deals the images out in turn: image i belongs to process i mod n, and any other
-        # place where it turns up is a repeat.
+        # Lightning deals the images out in turn: image i belongs to process i mod n, and on every
+        # other process it is a repeat.
         keep = completed.index % trainer.world_size == trainer.global_rank
         kept = completed if trainer.world_size == 1 else completed[keep]
         for metric in self._sets:
@@ -137,9 +140,9 @@ class Evaluation(Callback):
         return summary, rows
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the images of the validation before."""
-        sets = [one for one in self.metrics if isinstance(one, SetMetric) and one.at_validation]
-        self._start(pl_module, sets)
+        """Reset the accumulated values."""
+        sets = [metric for metric in self.metrics if isinstance(metric, SetMetric)]
+        self._start(pl_module, [metric for metric in sets if metric.at_validation])
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Evaluated, *_: Any
@@ -151,14 +154,15 @@ class Evaluation(Callback):
         """Log the numbers.
 
         Raises:
-            NonFiniteLossError: the loss or the completions are not finite.
+            NonFiniteLossError: the loss or a completion is not finite.
         """
         summary, _ = self._finish(trainer)
         no_hole = summary.get("n") == summary.get("n_without_hole")
         for name, value in summary.items():
             scope = self.columns[name].scope if name in self.columns else ""
-            nothing = scope == "set" or (scope == "hole" and no_hole)  # was there to be measured
-            if not np.isfinite(value) and not nothing:
+            # A set may be too small for its metric, and without holes there is nothing to measure.
+            may_be_nan = scope == "set" or (scope == "hole" and no_hole)
+            if not np.isfinite(value) and not may_be_nan:
                 raise NonFiniteLossError(
                     f"val/{name} is NaN or infinite; training stopped and the checkpoints of the "
                     "last whole epoch are untouched. Lower the learning rate and resume."
@@ -167,11 +171,12 @@ class Evaluation(Callback):
         pl_module.log_dict(values, sync_dist=False, rank_zero_only=False)
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the images of the test before."""
-        self._start(pl_module, [one for one in self.metrics if isinstance(one, SetMetric)])
+        """Reset the accumulated values."""
+        sets = [metric for metric in self.metrics if isinstance(metric, SetMetric)]
+        self._start(pl_module, sets)
 
     def on_test_batch_start(self, *_: Any) -> None:
-        """Start the clock: completing is timed, measuring is not."""
+        """Start the clock; completing images is timed, measuring them is not."""
         self._began = time.perf_counter()
 
     def on_test_batch_end(
@@ -184,6 +189,6 @@ class Evaluation(Callback):
         self._measure(trainer, outputs)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the numbers for whoever asked for the test."""
+        """Keep the numbers of the test in `summary`, `rows` and `images_per_second`."""
         self.summary, self.rows = self._finish(trainer)
         self.images_per_second = len(self.rows["index"]) / self._seconds

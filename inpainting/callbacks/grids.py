@@ -16,15 +16,16 @@ from inpainting.images.grid import image_grid
 
 
 class ImageGrids(Callback):
-    """Draws the first images of each validation and test, rows as in report 004.
+    """Draws the first images of each validation and test, with the rows of report 004.
 
-    target, masked input, prediction, completion, real local crop, completed local crop.
+    The rows are target, masked image, prediction, completion, real local crop and completed local
+    crop; further completions of an image follow its first.
 
     Args:
-        folder: where the PNG files go
-        count: images a grid
+        folder: folder for the PNG files
+        count: images per grid
         cell: side of an image in the grid, in pixels
-        local_share: side of the local crop as a share of the image's
+        local_share: side of the local crop as a share of the image's side
     """
 
     def __init__(self, folder: str, count: int, cell: int, local_share: float):
@@ -34,7 +35,7 @@ class ImageGrids(Callback):
         self.path: Path | None = None
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start anew."""
+        """Reset the collected images."""
         self._parts: list[dict[str, Tensor]] = []
 
     on_test_epoch_start = on_validation_epoch_start
@@ -42,7 +43,7 @@ class ImageGrids(Callback):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Evaluated, *_: Any
     ) -> None:
-        """Keep as many as the grid still lacks."""
+        """Keep as many images as the grid still lacks."""
         missing = self.count - sum(len(part["index"]) for part in self._parts)
         done = outputs.completed
         if missing > 0 and done is not None:
@@ -70,7 +71,7 @@ class ImageGrids(Callback):
         grid.save(self.path)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                if not trainer.testing:  # of a test it gets a table
+                if not trainer.testing:  # a test logs a table instead
                     epoch = f"epoch {trainer.current_epoch}"
                     logger.log_image("images", [grid], module.batches_seen, caption=[epoch])
             elif isinstance(logger, TensorBoardLogger):
@@ -79,18 +80,18 @@ class ImageGrids(Callback):
                 )
 
     def rows(self, module: LightningModule) -> dict[str, Tensor]:
-        """The grid's rows by their labels."""
+        """Return the grid's rows by their labels."""
         image, mask = self.shown["image"], self.shown["mask"]
         completions = self.shown["completion"].unbind(1)
-        others = {f"completion {k}": one for k, one in enumerate(completions[1:], 2)}
+        further = {f"completion {k}": completion for k, completion in enumerate(completions[1:], 2)}
         size = local_size(*image.shape[-2:], self.local_share)
         corners = local_corners(mask, size)
         return {
             "target": image,
-            "masked input": erase(image, mask, module.fill),
+            "masked image": erase(image, mask, module.fill),
             "prediction": self.shown["prediction"][:, 0],
             "completion": completions[0],
-            **others,
+            **further,
             "real local crop": crop(image, corners, size),
             "completed local crop": crop(completions[0], corners, size),
         }

@@ -10,20 +10,20 @@ from inpainting.metrics.columns import leading
 
 
 class ProgressDisplay(RichProgressBar):
-    """Lightning's live display with the latest training losses, read without extra waiting."""
+    """Lightning's live display with the last losses, shown without waiting for the device."""
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """The losses last read, without their parts, and the last validation's hole metrics."""
+        """Return the last losses, without their terms, and the last validation's main metrics."""
         losses = {
             name.removeprefix("loss_"): value
             for name, value in pl_module.scalars.latest.items()
             if name.count("_") <= 1
         }
         logged = trainer.callback_metrics
-        columns = [one for one in trainer.callbacks if isinstance(one, Evaluation)][0].columns
+        evaluations = [each for each in trainer.callbacks if isinstance(each, Evaluation)]
         validation = {
-            one.name: float(logged[f"val/{one.name}"])
-            for one in leading(columns)
-            if f"val/{one.name}" in logged
+            column.name: float(logged[f"val/{column.name}"])
+            for column in leading(evaluations[0].columns)
+            if f"val/{column.name}" in logged
         }
         return {**losses, **validation}

@@ -1,4 +1,4 @@
-"""Single images of a test, to score by eye and to lay side by side."""
+"""Single images of a test, to be scored by people and compared side by side."""
 
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,19 @@ from inpainting.images.saved import KINDS, saved_image, saved_indices
 class SingleImages(Callback):
     """Writes `test/<index>_{target,masked,completion}.png` for the first images of the test.
 
-    The same images for every run on the same data, so that runs can be compared. The hole of
-    the masked image is transparent: no colour gives away which method erased it.
+    The images are the same for every run on the same data, so that runs can be compared. The hole
+    of the masked image is transparent, so that no colour reveals which method erased it.
 
     Args:
-        folder: where `test/` goes
-        count: images with an index below this are written; 0 writes none
+        folder: the folder that contains `test/`
+        count: only images whose index is below this number are written; 0 writes none
     """
 
     def __init__(self, folder: str, count: int):
         self.folder, self.count = Path(folder), count
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take away what an earlier test left: with another count it would not all be replaced."""
+        """Delete the images of an earlier test; with a smaller count some would not be replaced."""
         if trainer.is_global_zero:
             for kind in KINDS:
                 for index in saved_indices(self.folder / "test", kind):
@@ -38,10 +38,10 @@ class SingleImages(Callback):
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Evaluated, *_: Any
     ) -> None:
-        """Write those of this batch."""
+        """Write the images of this batch."""
         done = outputs.completed
         index = done.index
-        # Each process writes its own, and not what the sampler repeats: see Evaluation.
+        # Each process writes its own images and not those that the sampler repeats: see Evaluation.
         mine = (index < self.count) & (index % trainer.world_size == trainer.global_rank)
         if not mine.any():
             return
@@ -53,11 +53,11 @@ class SingleImages(Callback):
             "completion": done.first[mine],
         }
         for kind in KINDS:
-            for number, one in zip(index[mine].tolist(), kinds[kind], strict=True):
-                _to_pil(one).save(saved_image(self.folder / "test", number, kind))
+            for number, pixels in zip(index[mine].tolist(), kinds[kind], strict=True):
+                _to_pil(pixels).save(saved_image(self.folder / "test", number, kind))
 
 
 def _to_pil(image: Tensor) -> Image.Image:
-    """(1 to 4, H, W): grey or RGB, without or with alpha."""
+    """Convert (1 to 4, H, W) in [0, 1] to a grey or RGB image, with or without alpha."""
     levels = (to_eight_bits(image.detach().float()) * 255).round().to(torch.uint8)
     return Image.fromarray(levels.permute(1, 2, 0).squeeze(2).cpu().numpy())

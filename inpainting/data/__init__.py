@@ -1,1 +1,1 @@
-"""Data sets: one LightningDataModule a file, all on `base.InpaintingDataModule`."""
+"""Data sets: one LightningDataModule per file, all subclasses of `base.InpaintingDataModule`."""

@@ -1,11 +1,11 @@
-"""The prepared format: a folder of uint8 arrays that are read without decoding, and the split.
+"""The prepared format, a folder of uint8 arrays that need no decoding, and the random split.
 
     train.npy  val.npy  test.npy    (N, H, W, C) uint8, opened memory-mapped
-    train.csv  val.csv  test.csv    a line an image: file (relative to its root), class, ...
+    train.csv  val.csv  test.csv    one line per image: file (relative to its root), class, ...
     manifest.json                   version, settings, counts, class names, sha256 of the arrays
 
-Readers take the columns `file` and `class` and ignore all others, so whoever writes the folder may
-add some, as the box of a hole.
+Readers take the csv columns `file` and `class` and ignore all others, so that a writer may add
+columns, for instance the box of a hole.
 """
 
 import csv
@@ -26,7 +26,7 @@ from inpainting.errors import InputError
 VERSION = 1
 SPLITS = ("train", "val", "test")
 MANIFEST = "manifest.json"
-# File names are bytes on Linux; what is no UTF-8 must survive the csv too.
+# File names on Linux are bytes; surrogateescape keeps those that are not UTF-8 intact in the csv.
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 
 
@@ -36,9 +36,9 @@ class Split:
 
     Attributes:
         images: (N, H, W, C) uint8, in memory or memory-mapped
-        files: a name an image
-        labels: (N,) int64, or None where the data has no classes
-        attributes: (N, A) float32, or None where the data has none
+        files: N names, one for each image
+        labels: (N,) int64, or None if the data set has no classes
+        attributes: (N, A) float32, or None if the data set has none
     """
 
     images: np.ndarray
@@ -50,28 +50,30 @@ class Split:
 def split_indices(
     count: int, shares: Sequence[float] = (0.85, 0.10, 0.05), split_seed: int = 2020
 ) -> dict[str, np.ndarray]:
-    """Divide `count` images into train, val and test, by chance.
+    """Split `count` images at random into train, val and test.
 
-    The order within a split is by chance too: its first images are a fair sample of it.
+    The order within a split is random too, so that its first images are a fair sample of it.
 
     Args:
-        count: number of images
-        shares: of train, val and test, which add up to 1
-        split_seed: the chance
+        count: number of images, 3 or more
+        shares: positive shares of train, val and test, which sum to 1
+        split_seed: seed of the permutation
 
     Returns:
-        the indices of each split: disjoint, complete, none empty
+        the indices of each split by name: disjoint, complete and never empty
 
     Raises:
-        InputError: fewer than three images, or shares that are no shares.
+        InputError: `count` is below 3, or `shares` are not three positive numbers with sum 1.
     """
     if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
         raise InputError(
-            f"data.shares={list(shares)}: give three positive numbers with the sum 1, "
-            "as data.shares=[.85,.10,.05]"
+            f"data.shares={list(shares)}: type three positive numbers that sum to 1, "
+            "for instance data.shares=[.85,.10,.05]"
         )
     if count < 3:
-        raise InputError(f"{count} images cannot be split into train, val and test: give 3 or more")
+        raise InputError(
+            f"{count} images cannot be split into train, val and test: add images to have 3 or more"
+        )
     val, test = (max(1, round(share * count)) for share in shares[1:])
     train = max(1, count - val - test)
     val = min(val, count - train - 1)
@@ -81,18 +83,18 @@ def split_indices(
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Path]:
-    """Where to write a prepared folder: beside it, and renamed to it when the block ends well.
+    """Yield a temporary folder, which is renamed to `folder` if the block ends without an error.
 
-    An interrupted block leaves nothing that looks complete. Two writers of one folder must keep
-    each other out, by a lock.
+    The temporary folder lies beside `folder`, so an interrupted block leaves nothing that looks
+    complete. Concurrent writers of one folder must exclude each other with a lock.
 
     Raises:
-        InputError: the folder exists already and is not empty.
+        InputError: `folder` exists and is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty: delete it or give another folder")
+        raise InputError(f"{folder} is not empty: delete it or type another folder")
     part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)  # of a writer that was killed
+    shutil.rmtree(part, ignore_errors=True)  # left by a writer that was killed
     part.mkdir(parents=True)
     try:
         yield part
@@ -107,13 +109,14 @@ def _write_header(array: Any, count: int, shape: tuple[int, ...]) -> None:
 
 
 def write_split(folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[str, Any]]]) -> int:
-    """Write one split's array and csv, an image at a time, without holding them in memory.
+    """Write the array and the csv of one split image by image, without holding them in memory.
 
     Args:
-        folder: what `writing` gave
+        folder: the folder that `writing` yielded
         split: "train", "val" or "test"
-        rows: pairs of an image (H, W, C) uint8, all of one shape, and its line of the csv, with
-            `file`, `class` ("" for none) and whatever else is worth keeping, all with equal keys
+        rows: pairs of an image, (H, W, C) uint8 with the same shape throughout, and its csv line,
+            a dict with `file`, `class` ("" for none) and any further columns; all lines have the
+            same keys
 
     Returns:
         the number of images written
@@ -132,19 +135,19 @@ def write_split(folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[
             array.write(np.ascontiguousarray(image).data)
             table.writerow(line)
             count += 1
-        # NumPy pads the header so that it keeps its length however long the first axis grows.
+        # NumPy pads the header, which leaves room to overwrite the first axis with the final count.
         array.seek(0)
         _write_header(array, count, shape)
     return count
 
 
 def write_manifest(folder: Path, settings: dict[str, Any], classes: Sequence[str] = ()) -> None:
-    """Write the manifest, the last file of a prepared folder.
+    """Write the manifest, which completes a prepared folder.
 
     Args:
-        folder: what `writing` gave, with all splits written
-        settings: what the arrays were made with
-        classes: the class names; a label is the index in it
+        folder: the folder that `writing` yielded, with all splits written
+        settings: the settings that produced the arrays
+        classes: the class names; a label is an index into them
     """
     splits = {}
     for split in SPLITS:
@@ -162,24 +165,26 @@ def write_manifest(folder: Path, settings: dict[str, Any], classes: Sequence[str
 
 
 def is_prepared(folder: Path) -> bool:
-    """Whether the folder holds the prepared format."""
+    """Return True if the folder has the manifest of the prepared format."""
     return (folder / MANIFEST).is_file()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a prepared folder.
+    """Read the manifest of a prepared folder.
 
     Raises:
-        InputError: it is missing, unreadable or of another version.
+        InputError: the manifest is missing, unreadable or of another version.
     """
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text())
         version = manifest["version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no manifest of prepared images: prepare them anew") from error
+        raise InputError(
+            f"{path} is not a readable manifest of prepared images: prepare the images again"
+        ) from error
     if version != VERSION:
-        raise InputError(f"{path} has version {version}, not {VERSION}: prepare the images anew")
+        raise InputError(f"{path} has version {version}, not {VERSION}: prepare the images again")
     return manifest
 
 
@@ -187,7 +192,7 @@ def read(folder: Path, split: str) -> Split:
     """Open one split of a prepared folder, memory-mapped.
 
     Raises:
-        InputError: a file is missing, unreadable or disagrees with the manifest.
+        InputError: a file is missing, unreadable or inconsistent with the manifest.
     """
     manifest = read_manifest(folder)
     array, lines = folder / f"{split}.npy", folder / f"{split}.csv"
@@ -197,7 +202,9 @@ def read(folder: Path, split: str) -> Split:
         with open(lines, **TEXT) as table:
             rows = [(row["file"], row["class"]) for row in csv.DictReader(table)]
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise InputError(f"{folder} has no readable {split} split ({error}): delete it") from error
+        raise InputError(
+            f"{folder} has no readable {split} split ({error}): delete the folder"
+        ) from error
     if images.shape != shape or images.dtype != np.uint8:
         raise InputError(
             f"{array} is {images.dtype} {images.shape}, not uint8 {shape}: delete {folder}"
@@ -207,7 +214,7 @@ def read(folder: Path, split: str) -> Split:
     label = {name: index for index, name in enumerate(manifest["classes"])}
     if label and (unknown := {name for _, name in rows} - set(label)):
         raise InputError(
-            f"{lines} has classes the manifest lacks ({min(unknown)}): delete {folder}"
+            f"{lines} has classes that the manifest lacks ({min(unknown)}): delete {folder}"
         )
     labels = np.array([label[name] for _, name in rows], dtype=np.int64) if label else None
     return Split(images, [file for file, _ in rows], labels)

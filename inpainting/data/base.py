@@ -1,8 +1,8 @@
-"""The data module every data set shares: batches of images with holes.
+"""The base class of all data modules: batches of images with masks.
 
-A data set delivers uint8 images; this class reads them by whole batches, converts and augments
-them on the device, and gives each one its hole: at training a fresh one, at evaluation the one
-that belongs to the image.
+A data set delivers uint8 images. The base class reads them in whole batches, converts and augments
+them on the device and adds masks: by default new ones in each training epoch, and always the fixed
+mask of each image in evaluation.
 """
 
 import hashlib
@@ -23,31 +23,34 @@ from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind
 from inpainting.rng import seed_from
 
-TRAINING, AUGMENTED, FIXED_HOLES = 0, 1, 2  # streams of chance, apart from each other
+TRAINING, AUGMENTED, FIXED_HOLES = 0, 1, 2  # independent streams of random numbers
 
 
 class InpaintingDataModule(LightningDataModule):
-    """Batches {"image", "mask", "index"} and, where the data has them, "label" or "attributes".
+    """A data module whose batches are dicts of tensors.
 
-    image (B, C, H, W) float32 in [0, 1], mask (B, 1, H, W) float32 with 1 = hole, index (B,) int64
-    is the image's place in its split, label (B,) int64, attributes (B, A) float32.
+    image       (B, C, H, W) float32 in [0, 1]
+    mask        (B, 1, H, W) float32 in [0, 1], 1 = hole
+    index       (B,) int64, the position of each image in its split
+    label       (B,) int64, only if the data set has classes
+    attributes  (B, A) float32, only if the data set has attributes
 
     Args:
         mask: kind of hole, see `inpainting.masks`
         image_size: side of the square images, in pixels
         channels: 1 (grey) or 3 (RGB)
-        batch_size: images a training step, on each device
-        eval_batch_size: images a batch at validation and test
-        num_workers: processes that read; 0 reads in the training process
-        seed: training's chance: order, augmentation, holes
-        split_seed: divides the images into training, validation and test
-        eval_mask_seed: draws the holes of validation and test
-        augment: (images, generator) -> images, on the device, at training only
-        train_holes: "dynamic" gives a training image a new hole in each epoch, "fixed" one for
-            the whole training
+        batch_size: images per training step on each device
+        eval_batch_size: images per batch in validation and test
+        num_workers: number of reading processes; 0 reads in the training process
+        seed: seed of all random numbers in training: order, augmentation and holes
+        split_seed: seed that splits the images into train, val and test
+        eval_mask_seed: seed of the holes of val and test
+        augment: maps (images, generator) to images on the device, in training only
+        train_holes: "dynamic" draws a new hole for each training image in each epoch, "fixed"
+            keeps one hole per image for the whole training
 
     Raises:
-        InputError: channels, a batch size or a choice that cannot be.
+        InputError: `channels`, a batch size or `train_holes` has an impossible value.
     """
 
     def __init__(
@@ -85,12 +88,20 @@ class InpaintingDataModule(LightningDataModule):
 
     @abstractmethod
     def read_split(self, name: str) -> Split:
-        """The images of "train", "val" or "test", uint8, in memory or memory-mapped."""
+        """Return the images of "train", "val" or "test" as uint8, in memory or memory-mapped."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the splits that the stage needs and draw the holes of validation and test.
+        """Open the splits that the stage needs and draw their fixed holes.
 
-        A training needs all of them: it ends with a test, whose faults are to be found before it.
+        Training opens all splits: it ends with a test, and faults of the test data should surface
+        before the training rather than after it.
+
+        Args:
+            stage: "validate" opens val, "test" opens test, everything else opens all splits
+
+        Raises:
+            InputError: a split is empty, has fewer images than a batch or another number of
+                channels, or a hole does not fit the images.
         """
         names = {"validate": ("val",), "test": ("test",)}
         for name in names.get(stage, ("train", "val", "test")):
@@ -101,7 +112,7 @@ class InpaintingDataModule(LightningDataModule):
         split = self.read_split(name)
         count, height, width, channels = split.images.shape
         if count == 0:
-            raise InputError(f"the {name} split of this data set is empty: add images to it")
+            raise InputError(f"the {name} split of this data set is empty: add images to the split")
         if channels != self.channels:
             raise InputError(
                 f"the {name} images have {channels} channels: type data.channels={channels}"
@@ -114,14 +125,15 @@ class InpaintingDataModule(LightningDataModule):
                     f"(data.batch_size={self.batch_size}, on {world} device(s)): "
                     f"type data.batch_size={max(1, count // world)} or less"
                 )
-            self.mask(1, height, width, torch.Generator().manual_seed(0))  # does it fit at all?
+            # Holes that do not fit the images raise here, before the first step.
+            self.mask(1, height, width, torch.Generator().manual_seed(0))
             if self.train_holes == "dynamic":
                 return ImageDataset(split)
         key = (self.seed, FIXED_HOLES) if name == "train" else (self.eval_mask_seed,)
         return ImageDataset(split, draw_masks(self.mask, count, height, width, *key))
 
     def mask_hash(self, split: str = "test") -> str:
-        """Names exactly these images with exactly these holes; equal only if both are."""
+        """Return 16 hex digits of a hash over the images and the fixed holes of a split."""
         dataset = self.datasets[split]
         digest = hashlib.sha256(dataset.masks.tobytes())
         for start in range(0, len(dataset), 1024):
@@ -129,14 +141,14 @@ class InpaintingDataModule(LightningDataModule):
         return digest.hexdigest()[:16]
 
     def file(self, split: str, index: int) -> str:
-        """The name of one image."""
+        """Return the name of one image, with forward slashes."""
         return Path(self.datasets[split].split.files[index]).as_posix()
 
     def train_dataloader(self) -> DataLoader:
-        """Shuffled by (seed, epoch), the last incomplete batch dropped.
+        """Return the training loader, which shuffles by (seed, epoch) and drops the partial batch.
 
-        The sampler is torch's distributed one also on one device: its order depends on the seed
-        and the epoch alone, so a resumed run meets the images in the same order.
+        A distributed sampler is used on a single device too: its order depends only on the seed
+        and the epoch, so a resumed run sees the images in the same order.
         """
         dataset = self.datasets["train"]
         sampler = DistributedSampler(
@@ -159,19 +171,19 @@ class InpaintingDataModule(LightningDataModule):
 
     @property
     def _next_epoch(self) -> int:
-        """The epoch that the next pass over the training images belongs to.
+        """The epoch of the next pass over the training images.
 
-        Not `current_epoch`, which a resumed trainer sets only after it has opened the loader: worker
-        processes, which read ahead, would already have been handed the previous epoch's order.
+        A resumed trainer updates `current_epoch` only after it has opened the loader. Workers read
+        ahead, so with `current_epoch` they would start on the order of the previous epoch.
         """
         return self.trainer.fit_loop.epoch_progress.current.processed if self.trainer else 0
 
     def val_dataloader(self) -> DataLoader:
-        """In order."""
+        """Return the validation loader, which keeps the order of the split."""
         return self._loader(self.datasets["val"], self.eval_batch_size)
 
     def test_dataloader(self) -> DataLoader:
-        """In order."""
+        """Return the test loader, which keeps the order of the split."""
         return self._loader(self.datasets["test"], self.eval_batch_size)
 
     def _loader(self, dataset: ImageDataset, batch_size: int, **options: Any) -> DataLoader:
@@ -182,14 +194,14 @@ class InpaintingDataModule(LightningDataModule):
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=as_read,
-            # A generator of its own: opening a loader must not move training's chance.
+            # Without it, opening a loader would advance the global generator, which training uses.
             generator=torch.Generator(),
             **options,
         )
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """On the device: uint8 to float, augmentation, holes."""
-        # (B, H, W, C) seen as (B, C, H, W) is channels_last already; float() keeps that.
+        """Convert images to float, augment them and add masks, on the device."""
+        # The permuted view of (B, H, W, C) is in channels_last format, which float() preserves.
         image = batch["image"].permute(0, 3, 1, 2).float().div_(255)
         fitting = self.trainer is not None and self.trainer.training
         if fitting:
@@ -199,16 +211,16 @@ class InpaintingDataModule(LightningDataModule):
         if "mask" in batch:
             mask = batch["mask"].unsqueeze(1).float().div_(255)
         else:
-            if self.generator is None:  # a training batch outside of a training, to look at
+            if self.generator is None:  # a training batch requested without a trainer
                 self.generator = self._epoch_generator(image.device, epoch=0)
             mask = self.mask(len(image), image.shape[2], image.shape[3], self.generator)
         return {**batch, "image": image, "mask": mask}
 
     def _start_epoch(self, device: torch.device) -> None:
-        """Start training's chance anew at each epoch from (seed, rank, epoch).
+        """Seed the training generators from (seed, rank, epoch) at the start of each epoch.
 
-        Torch's global generators start anew with it, for the noise that methods draw, so a resumed
-        run draws what an uninterrupted one does.
+        Torch's global generators, from which methods draw noise, are seeded too, so a resumed run
+        draws the same numbers as an uninterrupted one.
         """
         epoch = self.trainer.current_epoch
         if self._seeded_epoch != epoch:

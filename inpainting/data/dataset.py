@@ -1,4 +1,4 @@
-"""Images by whole batches, with the hole that belongs to each of them."""
+"""A data set that reads whole batches, and the fixed hole of each image."""
 
 import numpy as np
 import torch
@@ -14,17 +14,23 @@ Batch = dict[str, Tensor]
 
 
 class ImageDataset(Dataset):
-    """Images by whole batches: one indexed read, no decoding, no Python per sample."""
+    """Images read in whole batches: one indexed copy, no decoding, no Python code per image.
+
+    Args:
+        split: the images
+        masks: (N, H, W) uint8 with 255 = hole, the fixed hole of each image; None leaves the
+            batches without masks
+    """
 
     def __init__(self, split: Split, masks: np.ndarray | None = None):
         self.split, self.masks = split, masks
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
         return len(self.split.images)
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """The batch of these indices; `image` (B, H, W, C) and `mask` (B, H, W) as uint8."""
+        """Return the batch of these indices, with uint8 image (B, H, W, C) and mask (B, H, W)."""
         order = np.asarray(indices)
         batch = {
             "image": torch.from_numpy(self.split.images[order]),
@@ -40,12 +46,19 @@ class ImageDataset(Dataset):
 
 
 def as_read(batch: Batch) -> Batch:
-    """Collate nothing: `__getitems__` has made the batch already."""
+    """Return the batch unchanged, as a collate function: `__getitems__` has collated it."""
     return batch
 
 
 def draw_masks(mask: Kind, count: int, height: int, width: int, *key: int) -> np.ndarray:
-    """The one hole that belongs to each image, from (key, index) alone.
+    """Draw one fixed hole for each image, which depends only on `key` and the image's index.
+
+    Args:
+        mask: kind of hole
+        count: number of images
+        height: of the images, in pixels
+        width: of the images, in pixels
+        *key: integers that seed the holes together with the index
 
     Returns:
         (count, height, width) uint8, 255 = hole
@@ -62,7 +75,7 @@ def draw_masks(mask: Kind, count: int, height: int, width: int, *key: int) -> np
     covered = (masks > 0).all(axis=(1, 2))
     if covered.any():
         raise InputError(
-            f"the hole of image {int(covered.argmax())} covers all of it and leaves "
-            f"nothing to fill from: choose smaller holes ({mask})"
+            f"the hole of image {int(covered.argmax())} covers all of it and leaves no known "
+            f"pixel: type settings with smaller holes ({mask})"
         )
     return masks

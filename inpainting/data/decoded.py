@@ -1,4 +1,4 @@
-"""Image files decoded once: resized into the prepared format, kept in the cache."""
+"""Data sets of image files, which are decoded once into the prepared format and cached."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from inpainting.images.files import read_uint8
 
 log = logging.getLogger(__name__)
 
-CHUNK = 512  # images decoded ahead of the one that is written, so that memory stays bounded
+CHUNK = 512  # images decoded ahead of the writer; bounds the memory
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Listing:
 
     Attributes:
         root: the folder that `files` are relative to
-        files: with forward slashes
-        classes: a class name a file, "" for none
-        versions: size and time of change of each file, which tell whether it is still the same
+        files: relative paths with forward slashes
+        classes: the class name of each file, "" for none
+        versions: `file_version` of each file, which changes when the file does
     """
 
     root: Path
@@ -45,13 +45,13 @@ class Listing:
 
 
 def file_version(path: Path | str) -> tuple[int, int]:
-    """Size in bytes and time of change in nanoseconds."""
+    """Return size in bytes and modification time in nanoseconds of a file."""
     status = os.stat(path)
     return status.st_size, status.st_mtime_ns
 
 
 def listing_fingerprint(listing: Listing, settings: dict[str, Any]) -> str:
-    """16 hex digits that change with any file, its class, or any setting."""
+    """Return 16 hex digits that change with any file, its class or any setting."""
     digest = hashlib.sha256(json.dumps([arrays.VERSION, settings], sort_keys=True).encode())
     for line in zip(listing.files, listing.classes, listing.versions, strict=True):
         digest.update(repr(line).encode(errors="surrogateescape"))
@@ -61,7 +61,10 @@ def listing_fingerprint(listing: Listing, settings: dict[str, Any]) -> str:
 def _decoded(
     listing: Listing, indices: np.ndarray, settings: dict[str, Any]
 ) -> Iterator[np.ndarray | InputError]:
-    """The images in order, decoded by threads (PIL lets go of the interpreter's lock)."""
+    """Yield each image, or the error of its file, in order.
+
+    Threads are enough to decode in parallel because PIL releases the GIL.
+    """
 
     def attempt(index: int) -> np.ndarray | InputError:
         path = listing.root / listing.files[index]
@@ -78,25 +81,26 @@ def _decoded(
 def _rows(
     listing: Listing, indices: np.ndarray, settings: dict[str, Any], progress: Progress
 ) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
-    """What `arrays.write_split` takes, without the broken files or up to the first of them."""
+    """Yield the rows for `arrays.write_split`; skip broken files or raise at the first."""
     for index, image in zip(indices, _decoded(listing, indices, settings), strict=True):
         progress.advance(progress.task_ids[0])
         if not isinstance(image, InputError):
             yield image, {"file": listing.files[index], "class": listing.classes[index]}
         elif settings["on_error"] == "stop":
-            raise InputError(f"{image}; data.on_error=skip leaves out all such files") from image
+            raise InputError(f"{image}; type data.on_error=skip to skip such files") from image
 
 
 def decode_files(listing: Listing, folder: Path, settings: dict[str, Any]) -> None:
-    """Decode, shrink and split the images into `folder`, in the prepared format.
+    """Decode, resize and split images into a folder in the prepared format.
 
     Args:
-        listing: the files
-        folder: where to write; does not exist yet
+        listing: the image files
+        folder: the folder to write, which must be missing or empty
         settings: image_size, channels, shares, split_seed and on_error ("stop" or "skip")
 
     Raises:
-        InputError: a broken file and on_error=stop, or too few files.
+        InputError: a file is broken and on_error is "stop", there are fewer than three files, or
+            no file of a split can be read.
     """
     splits = arrays.split_indices(len(listing.files), settings["shares"], settings["split_seed"])
     total, written = len(listing.files), 0
@@ -106,40 +110,50 @@ def decode_files(listing: Listing, folder: Path, settings: dict[str, Any]) -> No
             rows = _rows(listing, indices, settings, progress)
             count = arrays.write_split(part, split, rows)
             if not count:
-                raise InputError(f"{listing.root}: no file of the {split} split can be read")
+                raise InputError(
+                    f"{listing.root}: no file of the {split} split can be read; add readable images"
+                )
             written += count
         names = sorted(set(listing.classes))
         arrays.write_manifest(part, settings, names if any(names) else ())
     if written < total:
-        log.warning("%d of %d files cannot be read and are left out", total - written, total)
+        log.warning("%d of %d files cannot be read and are skipped", total - written, total)
 
 
 def check_prepared(folder: Path, image_size: int, channels: int) -> None:
-    """Whether a prepared folder holds what the config asks for.
+    """Check that a prepared folder has the configured image size and number of channels.
+
+    Args:
+        folder: a folder in the prepared format
+        image_size: side of the square images, in pixels
+        channels: 1 (grey) or 3 (RGB)
 
     Raises:
-        InputError: another size or another number of channels.
+        InputError: the folder has another size or another number of channels.
     """
     for split, details in arrays.read_manifest(folder)["splits"].items():
         _, height, width, depth = details["shape"]
         if (height, width) != (image_size, image_size):
             raise InputError(
                 f"{folder} holds {split} images of {height}x{width} px, not data.image_size="
-                f"{image_size}: type data.image_size={height} or prepare them anew"
+                f"{image_size}: type data.image_size={height} or prepare the images again"
             )
         if depth != channels:
             raise InputError(f"{folder} has {depth} channels: type data.channels={depth}")
 
 
 class DecodedDataModule(InpaintingDataModule):
-    """A data set of image files, which are decoded into the cache at first use.
+    """The base class of data sets of image files, which are decoded into a cache on first use.
 
     Args:
-        root: the folder of the images, or one in the prepared format, which is read as it is
-        cache: folder for the decoded images; each state of files and settings has its own in it
-        shares: of train, val and test
+        root: the folder of the images, or a folder in the prepared format, which is read directly
+        cache: the folder of decoded images, with a subfolder for each state of files and settings
+        shares: shares of train, val and test, which sum to 1
         on_error: "stop" at a file that cannot be read, or "skip" and count such files
-        **kwargs: of `InpaintingDataModule`
+        **kwargs: arguments of `InpaintingDataModule`
+
+    Raises:
+        InputError: `on_error` is neither "stop" nor "skip".
     """
 
     def __init__(
@@ -159,23 +173,27 @@ class DecodedDataModule(InpaintingDataModule):
 
     @abstractmethod
     def listing(self) -> Listing:
-        """The image files below `self.root`.
+        """List the image files below `self.root`.
 
         Raises:
-            InputError: there are none.
+            InputError: there are no image files.
         """
 
     def prepare_data(self) -> None:
-        """Decode what is not decoded yet; Lightning calls it on one process only."""
+        """Decode images that are not in the cache; Lightning calls this in one process only."""
         _ = self.folder
 
     def read_split(self, name: str) -> Split:
-        """One split, memory-mapped."""
+        """Return one split, memory-mapped."""
         return arrays.read(self.folder, name)
 
     @cached_property
     def folder(self) -> Path:
-        """The folder in the prepared format, written now if it is not there."""
+        """The folder in the prepared format; it is written on first access if it does not exist.
+
+        Raises:
+            InputError: `root` is missing, is not a folder, or cannot be used as configured.
+        """
         if self.root is None:
             raise InputError("no folder of images is given: type data.root=PATH")
         if not self.root.is_dir():
@@ -193,7 +211,7 @@ class DecodedDataModule(InpaintingDataModule):
         }
         folder = self.cache / listing_fingerprint(listing, settings)
         self.cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):  # another process may be decoding the same
+        with FileLock(f"{folder}.lock"):  # another process may be decoding the same files
             if not folder.exists():
                 decode_files(listing, folder, settings)
         return folder

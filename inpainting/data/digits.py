@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits, enlarged to 28x28: real digits without a download."""
+"""The handwritten digits of scikit-learn, enlarged to 28x28: real digits without a download."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,14 +13,15 @@ from inpainting.data.base import InpaintingDataModule
 def as_split(
     images: np.ndarray, files: list[str], labels: np.ndarray, image_size: int, channels: int
 ) -> Split:
-    """Grey images brought to a size and a number of channels.
+    """Return grey images as a split, resized and repeated to the number of channels.
 
     Args:
         images: (N, H, W) uint8
-        files: a name each
+        files: N names, one for each image
         labels: (N,) int64
-        image_size: side wanted, in pixels; bicubic where it differs
-        channels: 1, or 3 equal ones
+        image_size: side of the result, in pixels; images are enlarged bicubically and shrunk by
+            area averaging
+        channels: 1, or 3 for three equal channels
     """
     if images.shape[1:] != (image_size, image_size):
         size = (image_size, image_size)
@@ -30,11 +31,11 @@ def as_split(
 
 
 class DigitsDataModule(InpaintingDataModule):
-    """1,797 digits of 8x8 and 17 grey levels (UCI, E. Alpaydin 1998), in memory.
+    """1,797 digits of 8x8 px with 17 grey levels (UCI, E. Alpaydin 1998), in memory.
 
     Args:
-        shares: of train, val and test
-        **kwargs: of `InpaintingDataModule`
+        shares: shares of train, val and test, which sum to 1
+        **kwargs: arguments of `InpaintingDataModule`
     """
 
     def __init__(self, *, shares: Sequence[float], **kwargs: Any):
@@ -42,7 +43,7 @@ class DigitsDataModule(InpaintingDataModule):
         self.shares = list(shares)
 
     def read_split(self, name: str) -> Split:
-        """The digits of a split."""
+        """Return the digits of a split, named by their position in scikit-learn's array."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()

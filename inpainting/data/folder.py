@@ -1,4 +1,4 @@
-"""Any images: every file below a folder."""
+"""A data set of any image files below a folder."""
 
 from inpainting.data.decoded import DecodedDataModule, Listing, file_version
 from inpainting.errors import InputError
@@ -6,17 +6,19 @@ from inpainting.images.files import list_images
 
 
 class FolderDataModule(DecodedDataModule):
-    """Every image below `root`, at any depth; its class is its first folder below `root`."""
+    """Every image below `root`, at any depth; its class is the first folder below `root`."""
 
     def listing(self) -> Listing:
-        """The image files, sorted.
+        """List the image files, sorted by path.
 
         Raises:
-            InputError: there are none.
+            InputError: there are no image files.
         """
         paths = list_images(self.root)
         if not paths:
-            raise InputError(f"{self.root} has no image in it: type data.root=PATH")
+            raise InputError(
+                f"{self.root} contains no image: type data.root=PATH, a folder of images"
+            )
         relative = [path.relative_to(self.root) for path in paths]
         return Listing(
             root=self.root,

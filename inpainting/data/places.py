@@ -1,6 +1,6 @@
-"""Places365 (Zhou et al., 2018), in the layout of its standard 256x256 release.
+"""Places365 (Zhou et al., 2018), in the layout of its standard release at 256x256 px.
 
-categories_places365.txt                                      a line a category: /a/airfield 0
+categories_places365.txt       one line per category: /a/airfield 0
 places365_train_standard.txt   data_256_standard/a/airfield/00000001.jpg
 places365_val.txt              val_256/Places365_val_00000001.jpg
 """
@@ -19,7 +19,7 @@ from inpainting.errors import InputError
 
 log = logging.getLogger(__name__)
 
-# Source: its list of files, the folder these lie in, torchvision's name for it.
+# For each source: its list of files, the folder of the files, and its name in torchvision.
 SOURCES = {
     "train": ("places365_train_standard.txt", "data_256_standard", "train-standard"),
     "val": ("places365_val.txt", "val_256", "val"),
@@ -27,33 +27,38 @@ SOURCES = {
 
 
 def _lines(path: Path) -> list[tuple[str, int]]:
-    """The pairs of a name and a number that Places365's lists consist of."""
+    """Read a list of Places365, whose lines are pairs of a name and a number."""
     try:
         with open(path, encoding="utf-8") as lines:
             pairs = [line.rsplit(maxsplit=1) for line in lines if line.strip()]
         return [(name, int(number)) for name, number in pairs]
     except FileNotFoundError:
         raise InputError(
-            f"{path} does not exist: give the folder of Places365 as data.root=PATH, "
-            "or fetch it with data.download=true"
+            f"{path} does not exist: type data.root=PATH, the folder of Places365, "
+            "or data.download=true to download it"
         ) from None
     except ValueError as error:
         raise InputError(
-            f"{path} is not one of Places365's lists ({error}): fetch it anew"
+            f"{path} is not a list of Places365 ({error}): download it again"
         ) from error
 
 
 class PlacesDataModule(DecodedDataModule):
-    """Chosen categories of Places365, split anew.
+    """Chosen categories of Places365, with a train, val and test split of our own.
 
-    Images that are listed but absent are left out with a warning: a part of Places365 will do.
+    Images that are listed but not on disk are left out with a warning, so that a part of Places365
+    is enough.
 
     Args:
-        categories: names as in categories_places365.txt, without the leading /a/
-        sources: parts of Places365 to take images from, "train", "val" or both
-        download: fetch what is missing through torchvision: tens of gigabytes
+        categories: names as in categories_places365.txt, without the leading letter (/a/)
+        sources: official parts of Places365 to take images from: "train", "val" or both
+        download: download missing files through torchvision, tens of gigabytes
+        root: the folder of Places365, or a folder in the prepared format
         prepared: a folder in the prepared format, read instead of `root`
-        **kwargs: of `DecodedDataModule`
+        **kwargs: arguments of `DecodedDataModule`
+
+    Raises:
+        InputError: `sources` or `categories` is empty, or a source is unknown.
     """
 
     def __init__(
@@ -70,12 +75,16 @@ class PlacesDataModule(DecodedDataModule):
         if not sources or not set(sources) <= set(SOURCES):
             raise InputError(f"data.sources={list(sources)}: type [train], [val] or [train,val]")
         if not categories:
-            raise InputError("data.categories is empty: name one category of Places365 or more")
+            raise InputError("data.categories is empty: type at least one category of Places365")
         self.categories, self.sources = list(categories), list(sources)
         self.download = download
 
     def prepare_data(self) -> None:
-        """Fetch Places365 if asked to, then decode."""
+        """Download Places365 if `download` is set, then decode.
+
+        Raises:
+            InputError: the download fails, or decoding does.
+        """
         if self.download and self.root is not None and not is_prepared(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             for source in self.sources:
@@ -84,16 +93,16 @@ class PlacesDataModule(DecodedDataModule):
                     Places365(self.root, split=name, small=True, download=True)
                 except (OSError, RuntimeError) as error:
                     raise InputError(
-                        f"Places365 cannot be fetched into {self.root} ({error}): try again, or "
-                        "put it there by hand and type data.download=false"
+                        f"Places365 cannot be downloaded to {self.root} ({error}): try again, or "
+                        "put the files there by hand and type data.download=false"
                     ) from error
         super().prepare_data()
 
     def listing(self) -> Listing:
-        """The images of the categories, as far as they are on disk.
+        """List the images of the chosen categories that are on disk.
 
         Raises:
-            InputError: an unknown category, a missing list, or not one image.
+            InputError: a category is unknown, a list is missing, or no listed image is on disk.
         """
         names = self._category_names()
         files, classes, versions, absent = [], [], [], 0
@@ -113,7 +122,7 @@ class PlacesDataModule(DecodedDataModule):
         if not files:
             raise InputError(
                 f"{self.root} has none of the {absent} images that its lists name for these "
-                "categories: type data.root=PATH, or fetch them with data.download=true"
+                "categories: type data.root=PATH, or data.download=true to download them"
             )
         if absent:
             log.warning(
@@ -122,7 +131,7 @@ class PlacesDataModule(DecodedDataModule):
         return Listing(self.root, files, classes, versions)
 
     def _category_names(self) -> dict[int, str]:
-        """Number to name of the chosen categories."""
+        """Return a dict from number to name of the chosen categories."""
         numbers = {
             name[3:]: number  # /d/desert/sand -> desert/sand
             for name, number in _lines(self.root / "categories_places365.txt")

@@ -1,1 +1,1 @@
-"""Diffusion: the process, walks back along it that fill holes, and what guides them."""
+"""Diffusion: the noising process, the samplers that fill holes and the guidance of samplers."""

@@ -1,4 +1,4 @@
-"""Schedules of the noise that each step of a diffusion adds."""
+"""Beta schedules: the variance of the noise that each step of a diffusion adds."""
 
 import math
 
@@ -7,20 +7,23 @@ from torch import Tensor
 
 from inpainting.errors import check_whole
 
-LARGEST_BETA = 0.999  # a beta of 1 would leave nothing of x_0 to divide by
+LARGEST_BETA = 0.999  # a beta of 1 would make abar 0, which estimates of x_0 divide by
 
 
 def linear_betas(timesteps: int, first: float = 1e-4, last: float = 0.02) -> Tensor:
-    """Betas on a straight line (arXiv 2006.11239, section 4).
+    """Return betas on a straight line (arXiv 2006.11239, section 4).
 
     Args:
-        timesteps: T
-        first: beta of the first step at T = 1000; scaled by 1000 / T otherwise, so that x_T is
-            close to pure noise whatever T is (unscaled, T = 80 leaves abar_T = 0.445)
+        timesteps: T, the number of steps
+        first: beta of the first step at T = 1000; other T scale both ends by 1000 / T, so that x_T
+            is always close to pure noise (unscaled, T = 80 leaves abar_T = 0.445)
         last: beta of the last step at T = 1000
 
     Returns:
-        (T,) float64
+        (T,) float64, at most `LARGEST_BETA`
+
+    Raises:
+        InputError: `timesteps` is not a whole number, or is below 1.
     """
     check_whole("model.betas.timesteps", timesteps, 1)
     scale = 1000 / timesteps
@@ -31,10 +34,16 @@ def linear_betas(timesteps: int, first: float = 1e-4, last: float = 0.02) -> Ten
 
 
 def cosine_betas(timesteps: int) -> Tensor:
-    """Betas under which abar falls like a squared cosine (arXiv 2102.09672, eq. 17).
+    """Return betas under which abar falls like a squared cosine (arXiv 2102.09672, eq. 17).
+
+    Args:
+        timesteps: T, the number of steps
 
     Returns:
-        (T,) float64
+        (T,) float64, at most `LARGEST_BETA`
+
+    Raises:
+        InputError: `timesteps` is not a whole number, or is below 1.
     """
     check_whole("model.betas.timesteps", timesteps, 1)
     offset = 0.008  # eq. 17: keeps the first betas from being too small

@@ -15,12 +15,13 @@ from inpainting.rng import Generators, normal_
 
 @dataclass(frozen=True)
 class RePaint(Sampler):
-    """Algorithm 1 of the paper.
+    """The sampler of the paper's algorithm 1.
 
     Departures: known and unknown pixels share a draw of noise (no pixel is both, so they stay
-    independent); the steps of a jump are one draw of the same distribution; line 5 needs the
-    square root that eq. 8a has; the step is DDPM's posterior of the clipped x_0, as in the
-    authors' code, with the posterior's variance, as the network learns none.
+    independent); the steps of a jump are one draw from the same distribution; line 5 has the
+    square root of eq. 8a, which the paper's listing lacks; the step is DDPM's posterior of the
+    clipped x_0, as in the authors' code, with the posterior's variance, because the network learns
+    no variance.
     """
 
     @torch.no_grad()
@@ -32,7 +33,7 @@ class RePaint(Sampler):
         diffusion: Diffusion,
         rng: Generators = None,
     ) -> Tensor:
-        """See `Sampler`."""
+        """Fill holes; see `Sampler`."""
         known, down = known_pixels(mask), steps_down(diffusion)
         denoiser = as_denoiser(network, diffusion, image)
         denoiser = self.guidance(denoiser, image, known, diffusion)

@@ -8,28 +8,28 @@ from inpainting.errors import InputError
 
 
 class Step(NamedTuple):
-    """One step down: x <- from_x * x + from_x_0 * x_0 + noise * z, to a given noise level."""
+    """Coefficients of a step down to a noise level: from_x * x + from_x_0 * x_0 + noise * z."""
 
     from_x: float
     from_x_0: float
     noise: float
-    signal: float  # of x_0 at the level that the step leads to
-    sigma: float  # of the noise there
+    signal: float  # factor of x_0 at the level that the step leads to
+    sigma: float  # factor of the noise at that level
 
 
 def steps_down(diffusion: Diffusion, eta: float | None = None) -> list[Step]:
-    """Coefficients of the step from each time t to t - 1.
+    """Return the coefficients of the step from each time t to t - 1.
 
-    All of them lead from q(x_t | x_0) to q(x_{t-1} | x_0) (arXiv 2010.02502, eq. 12); they differ
-    in how much of the noise is fresh.
+    Every eta leads from q(x_t | x_0) to q(x_{t-1} | x_0) (arXiv 2010.02502, eq. 12); eta decides
+    how much of the noise is fresh.
 
     Args:
-        diffusion: T steps
-        eta: share of the noise at t - 1 that is fresh, in [0, 1] as a standard deviation (as in
-            the code of DDNM); None takes DDPM's posterior q(x_{t-1} | x_t, x_0)
+        diffusion: the process, with T steps
+        eta: standard deviation of the fresh noise as a share of that of all noise at t - 1, in
+            [0, 1] (as in the code of DDNM); None takes DDPM's posterior q(x_{t-1} | x_t, x_0)
 
     Returns:
-        T steps
+        T steps, the one from t at index t
     """
     signals, sigmas = diffusion.signal.tolist(), diffusion.sigma.tolist()
     variances = diffusion.posterior_variance.tolist()
@@ -43,10 +43,10 @@ def steps_down(diffusion: Diffusion, eta: float | None = None) -> list[Step]:
 
 
 def check_eta(eta: float | None) -> None:
-    """Refuse a share of fresh noise that is none.
+    """Refuse a share of fresh noise outside [0, 1].
 
     Raises:
-        InputError: names the key.
+        InputError: the share is outside; the message names the key.
     """
     if eta is not None and not 0 <= eta <= 1:
         raise InputError(f"model.sampler.eta={eta}: type a number from 0 to 1")

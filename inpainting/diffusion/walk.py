@@ -1,4 +1,4 @@
-"""What all samplers have: a number of steps, a schedule of jumps, and what a filling costs."""
+"""The base class of samplers: the number of steps, the schedule of jumps and the cost."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ from inpainting.rng import Generators
 class Sampler(ABC):
     """Fills holes by walking from noise to an image with a network that never learnt to inpaint.
 
-    Its repr is the whole of it, and stands beside the numbers of a test.
+    The repr of a sampler contains all its settings and is recorded with the numbers of a test.
 
     Args:
-        steps: of the process's steps, as many as are walked
-        jump_length: steps of one jump back up
+        steps: how many of the diffusion's steps the walk takes
+        jump_length: steps per jump back up
         jump_n_sample: how often each stretch is walked; 1 never jumps
         guidance: how the known pixels steer the network's estimates
 
     Raises:
-        InputError: a number that cannot be, or a jump that is as long as the walk.
+        InputError: a number is out of range, or a jump is as long as the walk.
     """
 
     steps: int
@@ -42,18 +42,18 @@ class Sampler(ABC):
         check_whole("model.sampler.jump_n_sample", self.jump_n_sample, 1)
         if self.jump_n_sample > 1 and self.steps > 1 and length >= self.steps:
             raise InputError(
-                f"model.sampler.jump_length={length} of {self.steps} steps never jumps: type less, "
-                "or model.sampler.jump_n_sample=1 to do without jumps"
+                f"model.sampler.jump_length={length} of {self.steps} steps never jumps: type a "
+                "smaller length, or model.sampler.jump_n_sample=1 to sample without jumps"
             )
 
     @property
     def schedule(self) -> list[int]:
-        """The steps that are visited, see `jump_schedule`."""
+        """The times that the walk visits; see `jump_schedule`."""
         return jump_schedule(self.steps, self.jump_length, self.jump_n_sample)
 
     @property
     def network_calls(self) -> int:
-        """Calls of the network for one filling of a batch."""
+        """Number of network calls that filling a batch takes."""
         return network_calls(self.schedule)
 
     @abstractmethod
@@ -68,26 +68,26 @@ class Sampler(ABC):
         """Fill holes.
 
         Args:
-            network: called with x_t, which it must not keep, and (B,) times
-            image: (B, C, H, W) in [-1, 1]; what lies under the hole is never looked at
-            mask: (B, 1, H, W) in [0, 1], 1 = hole; all of mask > 0 is filled
-            diffusion: respaced to this sampler's steps
-            rng: on the image's device; one for all images, or one for each
+            network: called with x_t, of which it must not keep a reference, and times (B,)
+            image: (B, C, H, W) in [-1, 1]; the values inside the hole are never used
+            mask: (B, 1, H, W) in [0, 1], 1 = hole; every pixel with mask > 0 is filled
+            diffusion: the process, respaced to this sampler's steps
+            rng: on the image's device; one generator for all images, or one for each
 
         Returns:
-            (B, C, H, W); known pixels are the image's, exactly
+            (B, C, H, W); the known pixels equal the image's exactly
         """
 
 
 def known_pixels(mask: Tensor) -> Tensor:
-    """(B, 1, H, W) bool: 1 - mask, as a yes or no.
+    """Return the known pixels of a mask, (B, 1, H, W) bool.
 
-    The only place that flips the mask: RePaint's formulas, and its code, have 1 = known. A soft
-    pixel (0 < mask < 1) was erased as well, so only mask = 0 is known.
+    This is the only place that inverts the mask: RePaint's formulas and code have 1 = known. Pixels
+    of a soft mask (0 < mask < 1) are erased too, so only mask = 0 is known.
     """
     return mask == 0
 
 
 def empty_pair(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Memory for x_t and for the noise of a step, (B, C, H, W) float32 each."""
+    """Allocate x_t and the noise of a step, (B, C, H, W) float32 each."""
     return torch.empty(2, *image.shape, dtype=torch.float32, device=image.device).unbind()

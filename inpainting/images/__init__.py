@@ -1,1 +1,1 @@
-"""Images and masks as tensors and as files; imports nothing else of ours."""
+"""Images and masks as tensors and as files; the lowest layer of the package."""

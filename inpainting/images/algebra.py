@@ -1,6 +1,6 @@
-"""The algebra of inpainting: erase a hole, paste a prediction into it.
+"""The algebra of inpainting: erase a hole and paste a prediction into it.
 
-Everywhere `image` is (B, C, H, W) in [0, 1] and `mask` is (B, 1, H, W) in [0, 1] with 1 = hole.
+Throughout, `image` is (B, C, H, W) in [0, 1] and `mask` is (B, 1, H, W) in [0, 1] with 1 = hole.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ Fill = float | Sequence[float] | str
 
 
 def known_mean(image: Tensor, mask: Tensor) -> Tensor:
-    """Mean colour of the wholly known pixels (mask == 0) of each image.
+    """Return the mean colour of the known pixels (mask == 0) of each image.
 
-    An image without a known pixel gets mid-grey.
+    Pixels of a soft edge (0 < mask < 1) do not count. An image without known pixels gets
+    mid-grey (0.5).
 
     Returns:
         (B, C, 1, 1)
@@ -27,26 +28,30 @@ def known_mean(image: Tensor, mask: Tensor) -> Tensor:
 
 
 def erase(image: Tensor, mask: Tensor, fill: Fill = 0.0) -> Tensor:
-    """Replace every pixel with mask > 0 by `fill`.
+    """Replace every pixel where mask > 0 with `fill`.
 
     Args:
         image: (B, C, H, W)
         mask: (B, 1, H, W); any value above 0 erases the whole pixel
-        fill: a number, one number a channel, or "mean" (of the image's known pixels)
+        fill: one number, one number per channel, or "mean" for the mean of the known pixels
 
     Returns:
-        (B, C, H, W); nothing of the erased pixels is left in it, not even as NaN
+        (B, C, H, W); independent of the erased values, even where they are NaN
+
+    Raises:
+        ValueError: `fill` is an unknown word or has a wrong number of channels.
     """
     if isinstance(fill, str):
         if fill != "mean":
-            raise ValueError(f"fill={fill!r}: give a number, a colour or 'mean'")
+            raise ValueError(f"fill={fill!r}: give a number, one number per channel or 'mean'")
         colour = known_mean(image, mask)
     elif isinstance(fill, Sequence):
         if len(fill) != image.shape[1]:
             raise ValueError(
-                f"fill has {len(fill)} values, the image has {image.shape[1]} channels"
+                f"fill has {len(fill)} values but the image has {image.shape[1]} channels: "
+                "give one number per channel"
             )
-        # Filled, not copied from the host: a copy would make a GPU's step wait.
+        # new_full fills on the device; copying a host tensor would synchronise with the GPU.
         colour = torch.cat([image.new_full((1, 1, 1, 1), float(value)) for value in fill], 1)
     else:
         colour = image.new_full((1, 1, 1, 1), float(fill))
@@ -54,17 +59,26 @@ def erase(image: Tensor, mask: Tensor, fill: Fill = 0.0) -> Tensor:
 
 
 def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
-    """`mask * prediction + (1 - mask) * image`, and exactly `image` where mask = 0.
+    """Paste the prediction into the hole: `mask * prediction + (1 - mask) * image`.
 
-    The only place with this formula. `torch.where` because 0 * NaN is NaN: a prediction that is
-    not finite outside the hole must not reach a known pixel.
+    Where mask = 0 the result is exactly `image`. Every other module calls this function instead of
+    repeating the formula. It uses `torch.where` because 0 * NaN is NaN: a prediction that is not
+    finite outside the hole must not reach a known pixel.
+
+    Args:
+        prediction: (B, C, H, W)
+        image: (B, C, H, W)
+        mask: (B, 1, H, W); values between 0 and 1 blend
+
+    Returns:
+        (B, C, H, W), the completion
     """
     blended = torch.where(mask < 1, mask * prediction + (1 - mask) * image, prediction)
     return torch.where(mask > 0, blended, image)
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear with antialiasing."""
+    """Resize (B, C, H, W) to (B, C, height, width), bilinearly with antialiasing."""
     if image.shape[-2:] == (height, width):
         return image
     return F.interpolate(
@@ -73,5 +87,5 @@ def resize(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def to_eight_bits(image: Tensor) -> Tensor:
-    """Round to the 256 levels that a PNG can hold, still float in [0, 1]."""
+    """Round to the 256 levels of an 8-bit PNG; any shape, the result is a float in [0, 1]."""
     return (image.clamp(0, 1) * 255).round() / 255

@@ -5,52 +5,65 @@ from torch import Tensor
 
 
 def local_size(height: int, width: int, share: float) -> tuple[int, int]:
-    """Height and width of the local crop: `share` of each side, 28 of 64 px for 28/64."""
+    """Return height and width of the local crop in pixels.
+
+    Args:
+        height: of the image, in pixels
+        width: of the image, in pixels
+        share: of each side, in (0, 1]; 28/64 gives 28 of 64 px
+
+    Returns:
+        (height, width), each at least 1
+    """
     return max(1, round(share * height)), max(1, round(share * width))
 
 
 def local_corners(
     mask: Tensor, size: tuple[int, int], generator: torch.Generator | None = None
 ) -> Tensor:
-    """The local crop's top left corner for each image, for any kind of hole.
+    """Return the top-left corner of each image's local crop, for any kind of hole.
 
-    The crop is centred on the hole's bounding box and shifted inside the image. Where that box is
-    larger than the crop (scattered or large holes) it is centred on one hole pixel: drawn by
-    `generator`, or, without one, the pixel nearest to the hole's centre of mass, so that
-    measurements do not depend on chance or on the batch. Without any hole, the image's centre.
+    The crop is centred on the bounding box of the hole and shifted to lie inside the image. If the
+    bounding box is larger than the crop (a scattered or large hole), the crop is centred on one
+    hole pixel instead. With a generator this pixel is drawn at random; without one it is the pixel
+    nearest to the hole's centre of mass, so that measurements depend neither on random numbers nor
+    on the batch. In an image without a hole, the crop is centred on the image.
 
     Args:
         mask: (B, 1, H, W); mask > 0 counts as hole
-        size: (height, width) of the crop
-        generator: on the mask's device
+        size: (height, width) of the crop, in pixels, at most those of the mask
+        generator: on the mask's device; None is deterministic
 
     Returns:
-        (B, 2) int64: top and left
+        (B, 2) int64, top and left in pixels
     """
     hole = (mask[:, 0] > 0).float()  # (B, H, W)
     pixel = _hole_pixel(hole, generator)
-    # Along each axis, first and last place with a hole in it. Python numbers only: a tensor made
-    # here on the host would make a GPU's step wait for its copy.
+    # The first and last row and column of the bounding box. Only Python numbers mix with the device
+    # tensors below: copying a host tensor would synchronise with the GPU.
     spans = []
-    for other in (2, 1):
-        there = hole.amax(other)  # (B, side)
-        spans.append((there.argmax(1), there.shape[1] - 1 - there.flip(1).argmax(1)))
+    for reduced_axis in (2, 1):
+        occupied = hole.amax(reduced_axis)  # (B, side)
+        spans.append((occupied.argmax(1), occupied.shape[1] - 1 - occupied.flip(1).argmax(1)))
     fits = torch.ones_like(pixel[0], dtype=torch.bool)
     for (low, high), wanted in zip(spans, size, strict=True):
         fits &= high - low < wanted
-    some = hole.flatten(1).amax(1) > 0
+    has_hole = hole.flatten(1).amax(1) > 0
     corners = []
     for (low, high), centre, wanted, side in zip(spans, pixel, size, hole.shape[1:], strict=True):
         corner = torch.where(
             fits, (low + high + 1 - wanted).div(2, rounding_mode="floor"), centre - wanted // 2
         )
-        corner = torch.where(some, corner, (side - wanted) // 2)
+        corner = torch.where(has_hole, corner, (side - wanted) // 2)
         corners.append(corner.clamp(min=0, max=side - wanted))
     return torch.stack(corners, 1)
 
 
 def _hole_pixel(hole: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Row and column (B,) of one hole pixel: drawn, or the one nearest to the centre of mass."""
+    """Return row and column, (B,) each, of one hole pixel of `hole` (B, H, W).
+
+    A generator draws the pixel; without one it is the pixel nearest to the centre of mass.
+    """
     _, height, width = hole.shape
     if generator is None:
         y = torch.arange(height, device=hole.device, dtype=torch.float32)[:, None]
@@ -66,12 +79,12 @@ def _hole_pixel(hole: Tensor, generator: torch.Generator | None) -> tuple[Tensor
 
 
 def crop(image: Tensor, corners: Tensor, size: tuple[int, int]) -> Tensor:
-    """Cut one rectangle of `size` out of each image, on the device.
+    """Cut one rectangle out of each image, entirely on the device.
 
     Args:
         image: (B, C, H, W)
-        corners: (B, 2) int64, top and left
-        size: (height, width)
+        corners: (B, 2) int64, top and left in pixels
+        size: (height, width) of the rectangles, in pixels
 
     Returns:
         (B, C, height, width)

@@ -1,4 +1,4 @@
-"""Decode an image file of any mode, depth and format to an array of its pixels."""
+"""Decode image files of any format, colour mode and bit depth to arrays."""
 
 import struct
 import zlib
@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from inpainting.errors import InputError
 
 ORIENTATION, BITS_PER_SAMPLE = 274, 258  # EXIF and TIFF tags
-UPRIGHT = {  # EXIF orientation: how the stored pixels become the image as it was seen
+UPRIGHT = {  # EXIF orientation: the operation that turns the stored pixels upright
     1: np.asarray,
     2: np.fliplr,
     3: lambda pixels: np.rot90(pixels, 2),
@@ -22,13 +22,16 @@ UPRIGHT = {  # EXIF orientation: how the stored pixels become the image as it wa
     7: lambda pixels: np.swapaxes(np.rot90(pixels, 2), 0, 1),
     8: np.rot90,
 }
-# What PIL and OpenCV raise on a damaged file, by format and by where the damage is.
+# PIL and OpenCV raise any of these for a damaged file, depending on its format and on the damage.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError)
 BROKEN += (struct.error, zlib.error, Image.DecompressionBombError, cv2.error)
 
 
 def _has_16_bits(opened: Image.Image) -> bool:
-    """PIL opens 16-bit colour as 8-bit RGB and says so only in the tags or the decoder's name."""
+    """Return True if the file has 16 bits per channel.
+
+    PIL opens 16-bit colour as 8-bit RGB: only the tags or the decoder arguments show the depth.
+    """
     if opened.format == "TIFF":
         plain = opened.mode in ("RGB", "RGBA") or opened.mode.startswith("I;16")
         return plain and 16 in opened.tag_v2.get(BITS_PER_SAMPLE, ())
@@ -36,10 +39,10 @@ def _has_16_bits(opened: Image.Image) -> bool:
 
 
 def _read_16_bits(path: Path) -> np.ndarray:
-    """Through OpenCV, as PIL has no 16-bit colour."""
+    """Read the pixels through OpenCV, because PIL has no 16-bit colour."""
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
-        raise OSError("OpenCV cannot decode it")
+        raise OSError("OpenCV cannot decode its 16-bit pixels")
     if pixels.ndim == 2:
         return pixels[..., None]
     return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
@@ -48,7 +51,7 @@ def _read_16_bits(path: Path) -> np.ndarray:
 def _read_8_bits(path: Path, opened: Image.Image) -> np.ndarray:
     opened.load()
     if opened.mode in ("I", "F"):
-        raise InputError(f"{path} has 32-bit pixels: save it with 8 or 16 bits a channel")
+        raise InputError(f"{path} has 32-bit pixels: save it with 8 or 16 bits per channel")
     mode = "L" if opened.mode in ("1", "L", "LA", "La") else "RGB"
     mode += "A" if opened.has_transparency_data else ""
     converted = opened if opened.mode == mode else opened.convert(mode)
@@ -56,17 +59,25 @@ def _read_8_bits(path: Path, opened: Image.Image) -> np.ndarray:
 
 
 class Stored(NamedTuple):
-    """A decoded file before it is turned upright."""
+    """The pixels of a decoded file, not yet turned upright, and its metadata.
 
-    pixels: np.ndarray  # (H, W, C) uint8 or uint16, 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
-    orientation: int  # EXIF's, 1 = upright
-    profile: bytes | None  # ICC
-    size: tuple[int, int]  # width and height in the file
-    reduction: int  # 2, 4 or 8 where a JPEG was decoded at a half, a quarter, an eighth; else 1
+    Attributes:
+        pixels: (H, W, C) uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
+        orientation: the EXIF orientation, 1 to 8; 1 = upright
+        profile: the ICC colour profile, or None
+        size: width and height at full resolution, in pixels
+        reduction: 2, 4 or 8 if a JPEG was decoded at 1/2, 1/4 or 1/8 of its size, otherwise 1
+    """
+
+    pixels: np.ndarray
+    orientation: int
+    profile: bytes | None
+    size: tuple[int, int]
+    reduction: int
 
 
 def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
-    # PIL maps a TIFF that it opens by name into memory, and mixes up the sides of a rotated one.
+    # Pass a file object: by name, PIL would memory-map a TIFF and swap the sides of a rotated one.
     with open(path, "rb") as file, Image.open(file) as opened:
         size, reduction = opened.size, 1
         if draft and (drafted := opened.draft(draft[0], (draft[1], draft[1]))):
@@ -74,27 +85,30 @@ def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
         deep = _has_16_bits(opened)
         pixels = _read_16_bits(path) if deep else _read_8_bits(path, opened)
         if reduction == 1:
-            size = pixels.shape[1], pixels.shape[0]  # a TIFF may just have been turned
-        # A TIFF is upright now: PIL (which forgets the tag) and OpenCV (which does not) turn it.
+            size = pixels.shape[1], pixels.shape[0]  # loading a TIFF may have rotated it
+        # Both libraries have turned a TIFF upright, but only PIL has dropped the orientation tag.
         upright = deep and opened.format == "TIFF"
         orientation = 1 if upright else opened.getexif().get(ORIENTATION, 1)
         orientation = orientation if orientation in UPRIGHT else 1  # some cameras write 0
+        # A profile describes the colours of the file, which converting these modes has changed.
         same_colours = opened.mode not in ("CMYK", "LAB", "YCbCr")
         profile = opened.info.get("icc_profile") if same_colours else None
     return Stored(pixels, orientation, profile, size, reduction)
 
 
 def decode(path: str | Path, draft: tuple[str, int] | None = None) -> Stored:
-    """Decode a file; of an animation, the first frame.
+    """Decode an image file, or the first frame of an animation.
 
-    Palettes, CMYK and the like become RGB, 1 bit becomes grey, 16 bits a channel stay 16 bits.
+    Palettes, CMYK and other colour modes become RGB, 1-bit images become grey, and 16 bits per
+    channel stay 16 bits.
 
     Args:
         path: the file
-        draft: colour mode and smallest side in which a JPEG may be decoded
+        draft: colour mode ("L" or "RGB") and the smallest acceptable side in pixels, which allow
+            PIL to decode a JPEG at a reduced size
 
     Raises:
-        InputError: the file does not exist or cannot be read as an image.
+        InputError: the file does not exist, cannot be read as an image or has 32-bit pixels.
     """
     try:
         return _decode(Path(path), draft)

@@ -1,4 +1,4 @@
-"""What a method hands over of an evaluated batch, to be measured and drawn."""
+"""The results of an evaluated batch, which a method hands to the metrics and the grids."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -10,16 +10,16 @@ from inpainting.images.algebra import to_eight_bits
 
 @dataclass(frozen=True)
 class Completed:
-    """Images with the completions that a method gave them.
+    """Images together with a method's completions of them.
 
     Attributes:
-        index: (B,) int64, the image's place in its split
+        index: (B,) int64, the position of each image in its split
         image: (B, C, H, W) in [0, 1]
         mask: (B, 1, H, W) in [0, 1], 1 = hole
-        prediction: (B, k, C, H, W), the network's k answers before the known pixels are pasted in
-        completion: (B, k, C, H, W), the same after
-        label: (B,) int64, or None where the data has no classes
-        attributes: (B, A) float32, or None where the data has none
+        prediction: (B, k, C, H, W), k predictions per image, before they are pasted into the hole
+        completion: (B, k, C, H, W), the predictions pasted into the hole
+        label: (B,) int64, or None if the data set has no classes
+        attributes: (B, A) float32, or None if the data set has none
     """
 
     index: Tensor
@@ -31,12 +31,12 @@ class Completed:
     attributes: Tensor | None = None
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
         return len(self.index)
 
     def __getitem__(self, keep: Tensor | slice) -> "Completed":
-        """Some of the images: (B,) bool, or a slice."""
-        values = (getattr(self, one.name) for one in fields(self))
+        """Select images by a (B,) bool tensor or a slice."""
+        values = (getattr(self, field.name) for field in fields(self))
         return Completed(*(None if value is None else value[keep] for value in values))
 
     @property
@@ -46,18 +46,18 @@ class Completed:
 
     @cached_property
     def saved(self) -> Tensor:
-        """The first completion as a file would hold it, in 8 bits; (B, C, H, W) float32."""
+        """The first completion, rounded to 8 bits as in a file; (B, C, H, W) float32 in [0, 1]."""
         return to_eight_bits(self.first.float())
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The outcome of one batch of validation or test.
+    """The results of one validation or test batch.
 
     Attributes:
-        index: (B,) int64, of the whole batch
-        loss: (B,), or None where the method states none for these images
-        completed: the part of the batch that was completed; None where that is no image of it
+        index: (B,) int64, the positions of all images of the batch in their split
+        loss: (B,), or None if the method has no loss for these images
+        completed: the images of the batch that were completed; None if none were
     """
 
     index: Tensor

@@ -1,4 +1,4 @@
-"""Labelled grids of images: one row a kind, one column an image."""
+"""Labelled grids of images: one row for each kind of image, one column for each image."""
 
 from math import ceil
 from textwrap import wrap
@@ -8,20 +8,20 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-GAP, LABEL_WIDTH = 4, 132  # px; the column of labels is wider where they need it
-MARGIN = 8  # px before and after a label, and between one and the next
-LINE = 12  # characters of a label's line; more where its lines would be too many
+GAP, LABEL_WIDTH = 4, 132  # px; long labels widen their column beyond LABEL_WIDTH
+MARGIN = 8  # px left and right of a label, and between the labels of neighbouring rows
+LINE = 12  # characters per line of a label; more if its lines would not fit the row
 WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def image_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
-    """Draw images in labelled rows.
+    """Draw a grid of images with one labelled row per entry of `rows`.
 
     Args:
-        rows: label to (N, C, h, w) in [0, 1]; sizes may differ from row to row
-        cell: side of an image in the grid, in pixels
+        rows: maps a label to images (N, C, h, w) in [0, 1]; the shape may differ between rows
+        cell: side of each image in the grid, in pixels
 
     Returns:
         an RGB image
@@ -42,7 +42,7 @@ def image_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
 
 
 def _size(text: str, font: Font) -> tuple[int, int]:
-    """Width and height of lines of text, px."""
+    """Return width and height of a text of one or more lines, in pixels."""
     left, top, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox(
         (0, 0), text, font
     )
@@ -50,7 +50,7 @@ def _size(text: str, font: Font) -> tuple[int, int]:
 
 
 def _wrapped(label: str, font: Font, height: int) -> str:
-    """A label in short lines, and in longer ones where they would be higher than its row."""
+    """Wrap a label into short lines; lengthen them until the text fits `height` pixels."""
     characters = LINE
     while True:
         lines = wrap(label.replace("_", " "), characters, **WHOLE_WORDS)
@@ -61,7 +61,7 @@ def _wrapped(label: str, font: Font, height: int) -> str:
 
 
 def _tile(image: Tensor, cell: int) -> Image.Image:
-    """(C, h, w) to a square; enlarged by repeating pixels, so that they can be seen."""
+    """Convert (C, h, w) to a square; enlarging repeats pixels, so that each stays visible."""
     levels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
     array = levels.permute(1, 2, 0).numpy()
     tile = Image.fromarray(array[..., 0] if array.shape[2] == 1 else np.ascontiguousarray(array))

@@ -1,4 +1,4 @@
-"""Windows around holes, and padding: for networks that take some sizes only."""
+"""Windows around holes, and padding, for networks that accept only some image sizes."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Window(NamedTuple):
-    """A rectangle of one image, in pixels."""
+    """A rectangle inside an image, in pixels."""
 
     top: int
     left: int
@@ -19,13 +19,16 @@ class Window(NamedTuple):
 
     @property
     def pixels(self) -> tuple[slice, slice]:
-        """Its rows and columns, to index an image with."""
+        """The slices of rows and columns that index an image."""
         rows = slice(self.top, self.top + self.height)
         return rows, slice(self.left, self.left + self.width)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Pad bottom and right to a multiple, by reflection, or replication where too narrow."""
+    """Pad (B, C, H, W) at the bottom and right until both sides are multiples of `multiple`.
+
+    The padding reflects the image, or replicates its edge if the image is too small to reflect.
+    """
     height, width = image.shape[-2:]
     bottom, right = -height % multiple, -width % multiple
     if not (bottom or right):
@@ -35,31 +38,35 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
 
 def unpad(image: Tensor, height: int, width: int) -> Tensor:
-    """Cut what `pad_to_multiple` added."""
+    """Crop (..., H, W) to its first `height` rows and `width` columns, undoing the padding."""
     return image[..., :height, :width]
 
 
 def _span(low: int, high: int, side: int, limit: int) -> tuple[int, int]:
-    """Start and length of an interval of `side` centred on [low, high), inside [0, limit)."""
+    """Return start and length of an interval centred on [low, high) and inside [0, limit).
+
+    Its length is `side`, or `high - low` if that is more, and at most `limit`.
+    """
     side = min(max(side, high - low), limit)
     return min(max((low + high - side) // 2, 0), limit - side), side
 
 
 def hole_windows(mask: Tensor, side: int, hole_share: float = 0.45) -> list[tuple[Window, Tensor]]:
-    """Windows that cover all holes of one image, each hole wholly inside one of them.
+    """Return windows that cover all holes of one image, each hole entirely inside one window.
 
-    A window is `side` wide, or larger where its hole would fill more than `hole_share` of it, so
-    that a network that is fed the (shrunk) window sees holes as large as those it was trained on.
-    Holes that a window holds as well go with it, unless it would shrink them twice as much as
-    their own window would.
+    A hole is a connected region of the mask. A window is a square of `side` px, or larger if its
+    hole would otherwise span more than `hole_share` of it, so that a network that is given the
+    shrunk window sees holes no larger than those it was trained on. The image clips the window.
+    Smaller holes inside the window are filled with it, unless the window would shrink them at
+    least twice as much as a window of their own.
 
     Args:
-        mask: (1, H, W) of one image
-        side: the side the network was trained on
-        hole_share: largest hole side as a share of the window's
+        mask: (1, H, W) of one image; mask > 0 counts as hole
+        side: the image side that the network was trained on, in pixels
+        hole_share: largest allowed ratio of the hole's longer side to the window's side
 
     Returns:
-        pairs of a window and (H, W) bool: the hole pixels that this window is to fill
+        pairs of a window and a (H, W) bool tensor, the hole pixels to be filled from this window
     """
     hole = (mask[0] > 0).cpu().numpy().astype(np.uint8)
     height, width = hole.shape
@@ -75,7 +82,7 @@ def hole_windows(mask: Tensor, side: int, hole_share: float = 0.45) -> list[tupl
     extent = np.maximum(bottom - top, right - left)
     wanted = np.maximum(side, np.ceil(extent / hole_share).astype(int))
     windows = []
-    for largest in order:  # the largest hole opens a window
+    for largest in order:
         if not pending[largest]:
             continue
         y, h = _span(int(top[largest]), int(bottom[largest]), int(wanted[largest]), height)

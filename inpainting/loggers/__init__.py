@@ -1,1 +1,1 @@
-"""Loggers of the trainer, a file each."""
+"""Loggers of the trainer, one per file."""

@@ -1,4 +1,4 @@
-"""A CSV log that a resumed run goes on with; Lightning's own deletes what is there."""
+"""A CSV log that a resumed run continues; Lightning's own logger deletes the existing file."""
 
 import csv
 from pathlib import Path
@@ -20,11 +20,11 @@ class _AppendingWriter(ExperimentWriter):
 
 
 class AppendingCSVLogger(CSVLogger):
-    """`metrics.csv` in the run's folder, by step; the configuration is in `config.yaml` already.
+    """Writes `metrics.csv`, with a row per logged step, to the run's folder.
 
     Args:
         folder: the run's folder
-        flush_logs_every_n_steps: batches between writes
+        flush_logs_every_n_steps: number of batches between writes
     """
 
     def __init__(self, folder: str, flush_logs_every_n_steps: int = 100):
@@ -35,21 +35,21 @@ class AppendingCSVLogger(CSVLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> ExperimentWriter:
-        """The writer, made at first use."""
+        """The writer, created at first use."""
         if self._experiment is None:
             self._experiment = _AppendingWriter(self.log_dir)
         return self._experiment
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
-        """Nothing: see `config.yaml`."""
+        """Do nothing, because `config.yaml` holds the configuration."""
 
 
 def drop_rows_after(path: Path, step: int) -> None:
-    """Take out what a killed training logged after its last checkpoint; it is about to repeat it.
+    """Delete what a killed training logged after its last checkpoint, which a resume repeats.
 
     Args:
-        path: metrics.csv; nothing happens where there is none
-        step: batches that the checkpoint has seen
+        path: path of metrics.csv; without such a file nothing happens
+        step: number of batches that the checkpoint has seen
     """
     if not path.is_file():
         return

@@ -1,6 +1,6 @@
-"""A run's page in Weights & Biases that needs no clicking: batches as axis, bests, a test table.
+"""A page in Weights & Biases that needs no setting up: batches as axis, bests, a test table.
 
-wandb is imported where a run begins: who does not ask for it does not wait for it.
+wandb is imported only when a run begins, so that nobody who does not use it waits for the import.
 """
 
 import math
@@ -27,9 +27,9 @@ AXIS = "batch"  # training batches from 0, as `step` in metrics.csv
 
 
 def has_key() -> bool:
-    """Whether wandb would find a key without asking for one."""
+    """Return True if wandb finds an API key without asking for one."""
     import wandb
-    from wandb.sdk.lib.wbauth import authenticate_session  # not public, but knows all its places
+    from wandb.sdk.lib.wbauth import authenticate_session  # private, but searches everywhere
 
     found = authenticate_session(
         host=wandb.setup().settings.base_url,
@@ -41,24 +41,24 @@ def has_key() -> bool:
 
 
 class Dashboard(WandbLogger):
-    """Lightning's logger with all metrics over the batches seen.
+    """Lightning's logger with all metrics plotted over the batches seen.
 
-    Lightning's own axis is the same number where it logs, but has a name that promises optimiser
-    steps, of which a joint phase of GLCIC takes two a batch.
+    Lightning's own axis has the same values when it logs, but its name promises optimiser steps, of
+    which a joint phase of GLCIC takes two per batch.
 
     Args:
         save_dir: the run's folder; wandb writes to `wandb/` in it
-        name: null is the run's folder and the one it lies in
-        group: null is the sweep's name in a sweep, and no group otherwise
+        name: name of the wandb run; null joins the names of the run's folder and its parent
+        group: group of the wandb run; null is the sweep's name in a sweep, and no group otherwise
         job_type: null is the command's name, train or evaluate
-        tags: null ones are left out
-        offline: write to the run's folder alone, for `wandb sync`; null: where there is no key.
-            The environment's WANDB_MODE wins over null
-        **others: Lightning's and those of `wandb.init`
+        tags: tags of the wandb run; null entries are left out
+        offline: true writes only to the run's folder, for `wandb sync`; null does so if there is no
+            key. The environment's WANDB_MODE wins over null
+        **others: arguments of Lightning's logger and of `wandb.init`
 
     Attributes:
-        columns: what validation measures; the run's summary shows the best of each that has a
-            better end, beside its last value
+        columns: what validation measures; for each column with a better end, the run's summary
+            shows the best value beside the last one
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Dashboard(WandbLogger):
             group = folder.parent.name
         self._write_only = offline
         self.columns: Columns = {}
-        typed = HydraConfig.initialized()  # else it is built within other code
+        typed = HydraConfig.initialized()  # False if other code builds the logger
         super().__init__(
             save_dir=save_dir,
             name=name or "/".join(folder.parts[-2:]),
@@ -86,10 +86,10 @@ class Dashboard(WandbLogger):
             tags=list(dict.fromkeys(str(tag) for tag in tags if tag)),
             **others,
         )
-        self._wandb_init.pop("anonymous", None)  # Lightning's; wandb warns of it
+        self._wandb_init.pop("anonymous", None)  # set by Lightning, and wandb warns about it
 
     def _mode(self) -> str | None:
-        """What `wandb.init` is to be told; None leaves it to the environment."""
+        """Return the mode for `wandb.init`; None leaves the mode to the environment."""
         if self._write_only is None:
             return None if "WANDB_MODE" in os.environ or has_key() else "offline"
         return "offline" if self._write_only else None
@@ -98,8 +98,8 @@ class Dashboard(WandbLogger):
         import wandb
 
         mode, code = self._mode(), provenance()
-        settings = {"silent": mode == "offline"}  # `finish` says in one line what wandb says in ten
-        if code["commit"]:  # otherwise wandb's own: that of where the command was typed
+        settings = {"silent": mode == "offline"}  # `finish_run` replaces wandb's ten lines by one
+        if code["commit"]:  # otherwise wandb takes the commit of the working directory
             settings["git_root"] = str(Path(__file__).parent)
             settings["git_commit"] = code["commit"].removesuffix("-dirty")
         run = wandb.init(
@@ -111,17 +111,18 @@ class Dashboard(WandbLogger):
         for counter in (AXIS, "epoch"):
             run.define_metric(counter, hidden=True)
         run.define_metric("*", step_metric=AXIS)
-        for one in ranked(self.columns):
-            run.define_metric(f"val/{one.name}", step_metric=AXIS, summary=f"{one.direction},last")
+        for column in ranked(self.columns):
+            summary = f"{column.direction},last"
+            run.define_metric(f"val/{column.name}", step_metric=AXIS, summary=summary)
         return run
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The wandb run, begun at first use."""
+        """The wandb run, which begins at first use."""
         import wandb
 
-        # A process that was spawned attaches to its parent's run, as Lightning does it.
+        # A spawned process attaches to its parent's run, which Lightning's property does.
         attached = getattr(self, "_attach_id", None) is not None
         if self._experiment is None and not attached and wandb.run is None:
             self._experiment = self._begin()
@@ -133,10 +134,10 @@ class Dashboard(WandbLogger):
         self.experiment.log({**metrics, **({} if step is None else {AXIS: step})})
 
     def log_test(self, result: Result, images: Path) -> None:
-        """The test's means in the summary, and a table of the images that were saved singly.
+        """Log the test's means to the summary, and a table of the images that were saved singly.
 
         Args:
-            result: of the test
+            result: the result of the test
             images: the folder with `<index>_{target,masked,completion}.png`
         """
         import wandb
@@ -150,7 +151,7 @@ class Dashboard(WandbLogger):
             paths = [saved_image(images, index, kind) for kind in KINDS]
             if all(path.is_file() for path in paths):
                 values = [column[row].item() for column in result.rows.values()]
-                # What has no hole has no metric of it, and a table no NaN.
+                # Metrics of the hole are NaN without a hole, and a table cannot hold NaN.
                 values = [value if math.isfinite(value) else None for value in values]
                 table.add_data(file, *(wandb.Image(str(path)) for path in paths), *values)
         if table.data:
@@ -158,7 +159,7 @@ class Dashboard(WandbLogger):
 
 
 def log_test(trainer: Trainer, result: Result, folder: Path) -> None:
-    """The test of the run in a folder, to the dashboards among the trainer's loggers."""
+    """Log the test of the run in `folder` to the dashboards among the trainer's loggers."""
     for logger in trainer.loggers:
         if isinstance(logger, Dashboard):
             logger.log_test(result, folder / "images" / "test")
@@ -166,23 +167,23 @@ def log_test(trainer: Trainer, result: Result, folder: Path) -> None:
 
 @contextmanager
 def finished() -> Iterator[None]:
-    """Close what wandb run was begun within, as failed where an error ends it."""
+    """Close the wandb run that begins in the block, as failed if an error ends the block."""
     try:
         yield
     except BaseException:
         finish_run(failed=True)
         raise
-    finish_run(failed=False)  # in a sweep the next run must be a run of its own
+    finish_run(failed=False)  # otherwise the next job of a sweep would log to the same wandb run
 
 
 def finish_run(failed: bool) -> None:
-    """Close the wandb run, if one is open; of one that is offline, say how to send it."""
+    """Close the wandb run if one is open; for an offline run, print how to upload it."""
     run = sys.modules["wandb"].run if "wandb" in sys.modules else None
     if run is None:
         return
     offline, folder = run.offline, Path(run.settings.sync_dir)
     run.finish(exit_code=int(failed))
     if offline:
-        # A resumed run has several folders, which wandb sends one after the other into one run.
+        # A resumed run has several folders, which wandb uploads in turn into one run.
         name = f"*-{run.id}" if len(list(folder.parent.glob(f"*-{run.id}"))) > 1 else folder.name
         print(f"wandb: offline; wandb sync {folder.parent / name}")

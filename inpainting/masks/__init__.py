@@ -1,1 +1,1 @@
-"""Kinds of hole: small callables that draw one hole for each image, in batches, on the device."""
+"""Kinds of hole: callables that draw one mask for each image of a batch, on the device."""

@@ -1,6 +1,6 @@
-"""Holes with a fixed place: half, box, expand, lines and super-resolution, see `inpainting.masks`.
+"""Holes in fixed places: half, box, expand, every second line and super-resolution.
 
-Most are RePaint's (arXiv 2201.09865).
+Most follow the masks of RePaint (arXiv 2201.09865).
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from inpainting.masks.drawing import to_pixels, uniform_inclusive
 
 
 def _repeated(hole: Tensor, batch_size: int) -> Tensor:
-    """The same (H, W) hole for each sample, (B, 1, H, W) float32."""
+    """Repeat one (H, W) hole for each image of a batch: (B, 1, H, W) float32."""
     return hole.float().expand(batch_size, 1, -1, -1).contiguous()
 
 
 @dataclass(frozen=True)
 class Half:
-    """One half of the image, the smaller one of an odd side.
+    """A hole over one half of the image; of an odd side, the half is rounded down.
 
     Attributes:
-        side: left, right, top, bottom or random
+        side: "left", "right", "top", "bottom", or "random", which draws one for each image
     """
 
     side: str = "random"
@@ -32,7 +32,7 @@ class Half:
             raise InputError(f"mask.side={self.side}: type random, left, right, top or bottom")
 
     def __call__(self, batch_size: int, height: int, width: int, generator: Generator) -> Tensor:
-        """Draw the holes, (B, 1, H, W)."""
+        """Draw masks, (B, 1, H, W) float32 of 0 and 1 (hole)."""
         y = torch.arange(height, device=generator.device)[:, None].expand(height, width)
         x = torch.arange(width, device=generator.device)[None, :].expand(height, width)
         halves = {
@@ -50,13 +50,15 @@ class Half:
 
 @dataclass(frozen=True)
 class Box:
-    """The same rectangle for each sample.
+    """The same rectangle for each image.
+
+    Whole numbers are pixels, fractions up to 1 are shares of the image height or width.
 
     Attributes:
-        top: of the box
-        left: of the box
-        height: of the box
-        width: of the box
+        top: first row
+        left: first column
+        height: number of rows, or a share of the image height
+        width: number of columns, or a share of the image width
     """
 
     top: float = 0.25
@@ -65,7 +67,7 @@ class Box:
     width: float = 0.5
 
     def __call__(self, batch_size: int, height: int, width: int, generator: Generator) -> Tensor:
-        """Draw the holes, (B, 1, H, W)."""
+        """Draw masks, (B, 1, H, W) float32 of 0 and 1 (hole)."""
         hole = torch.zeros(height, width, device=generator.device)
         top = to_pixels(self.top, height, "mask.top", at_least=0)
         left = to_pixels(self.left, width, "mask.left", at_least=0)
@@ -73,8 +75,8 @@ class Box:
         right = left + to_pixels(self.width, width, "mask.width")
         if bottom > height or right > width:
             raise InputError(
-                f"the box of mask.top, left, height and width ends at row {bottom} and column "
-                f"{right} of images of {height}x{width} px: type a smaller one"
+                f"the box of mask.top, mask.left, mask.height and mask.width ends at row {bottom} "
+                f"and column {right} of images of {height}x{width} px: type a smaller box"
             )
         hole[top:bottom, left:right] = 1
         return _repeated(hole, batch_size)
@@ -82,20 +84,20 @@ class Box:
 
 @dataclass(frozen=True)
 class Expand:
-    """Only a centred part is known, a square in a square image (RePaint's "expand").
+    """A hole around a centred rectangle of known pixels (RePaint's "expand").
 
     Attributes:
-        known_share: side of the known part as a share of each image side
+        known_share: sides of the known rectangle: a share of each image side, or whole pixels
     """
 
     known_share: float = 0.25
 
     def __call__(self, batch_size: int, height: int, width: int, generator: Generator) -> Tensor:
-        """Draw the holes, (B, 1, H, W)."""
-        known = [to_pixels(self.known_share, s, "mask.known_share") for s in (height, width)]
+        """Draw masks, (B, 1, H, W) float32 of 0 and 1 (hole)."""
+        known = [to_pixels(self.known_share, side, "mask.known_share") for side in (height, width)]
         if known == [height, width]:
             raise InputError(
-                f"mask.known_share={self.known_share} leaves no hole: type less than 1"
+                f"mask.known_share={self.known_share} leaves no hole: type a share below 1"
             )
         top, left = (height - known[0]) // 2, (width - known[1]) // 2
         hole = torch.ones(height, width, device=generator.device)
@@ -105,10 +107,10 @@ class Expand:
 
 @dataclass(frozen=True)
 class EverySecondLine:
-    """Rows 1, 3, 5, ... are missing (RePaint's "alternating lines")."""
+    """A hole over the rows 1, 3, 5, ..., counted from 0 (RePaint's "alternating lines")."""
 
     def __call__(self, batch_size: int, height: int, width: int, generator: Generator) -> Tensor:
-        """Draw the holes, (B, 1, H, W)."""
+        """Draw masks, (B, 1, H, W) float32 of 0 and 1 (hole)."""
         hole = torch.zeros(height, width, device=generator.device)
         hole[1::2] = 1
         return _repeated(hole, batch_size)
@@ -116,10 +118,10 @@ class EverySecondLine:
 
 @dataclass(frozen=True)
 class SuperResolution:
-    """Only every `factor`-th pixel of every `factor`-th row is known (RePaint's "nn2").
+    """A hole that leaves every `factor`-th pixel of every `factor`-th row known (RePaint's "nn2").
 
     Attributes:
-        factor: distance of the known pixels, 2 or more
+        factor: distance between known pixels along each axis, 2 or more
     """
 
     factor: int = 2
@@ -129,7 +131,7 @@ class SuperResolution:
             raise InputError(f"mask.factor={self.factor} leaves no hole: type 2 or more")
 
     def __call__(self, batch_size: int, height: int, width: int, generator: Generator) -> Tensor:
-        """Draw the holes, (B, 1, H, W)."""
+        """Draw masks, (B, 1, H, W) float32 of 0 and 1 (hole)."""
         hole = torch.ones(height, width, device=generator.device)
         hole[:: self.factor, :: self.factor] = 0
         return _repeated(hole, batch_size)

@@ -1,1 +1,1 @@
-"""Methods: one Inpainter a file."""
+"""Inpainting methods: one `Inpainter` per file."""

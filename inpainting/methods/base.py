@@ -1,8 +1,8 @@
-"""The inpainter: what every method is to the rest of the framework.
+"""The interface that every inpainting method presents to the rest of the framework.
 
-A method writes `predict` and, if it trains, `training_step` and `configure_optimizers`. The base
-class erases before `predict` and composites after it, so that no method can look inside a hole,
-fits images of any size to the network, and evaluates.
+A method implements `predict` and, if it trains, `training_step` and `configure_optimizers`. The
+base class erases the hole before `predict` and composites the prediction afterwards, so that no
+method can look inside a hole. It also fits images of any size to the network and evaluates.
 """
 
 from abc import abstractmethod
@@ -22,32 +22,34 @@ from inpainting.rng import Generators, image_generators
 
 Batch = dict[str, Tensor]
 
-COMPLETING, LOSS = 0, 1  # evaluation's streams of chance
+COMPLETING, LOSS = 0, 1  # the two uses of random numbers in evaluation, with separate seeds
 
 
 class Inpainter(TrainingHooks):
-    """Fills holes.
+    """Fills the holes of images; the base class of all methods.
 
     Args:
         channels: image channels
-        fill: what erased pixels are replaced by: a number, a colour or "mean"
-        fixed_size: the side of the only images the network is given. Larger and smaller ones
-            are filled by a window around each hole, shrunk or enlarged to this side. None: the
-            network takes any multiple of `size_multiple`; other sizes are padded.
-        val_completions: validation completes the images with an index below this; None is all
-        num_completions: completions of each image at validation and test
-        completion_seed: of the chance that evaluation completes with; another one gives other
-            completions of the same holes
+        fill: value of the erased pixels: a number, a colour, or "mean" for the mean colour of the
+            known pixels
+        fixed_size: side in pixels of the only images that the network accepts. Larger and smaller
+            images are filled through a window around each hole, resized to this side. None means
+            that the network accepts every multiple of `size_multiple`; other sizes are padded.
+        val_completions: validation completes only the images whose index is below this number;
+            None completes all of them
+        num_completions: completions per image in validation, test and prediction
+        completion_seed: seed of the random numbers that evaluation completes with; another seed
+            gives other completions of the same holes
         lr_schedule: see `TrainingHooks`
 
     Raises:
-        InputError: an unknown fill, or a number that cannot be.
+        InputError: the fill is unknown, or a number is out of range.
     """
 
-    # Settings that weights are trained for: with others they load, and mean something else.
+    # Arguments the weights depend on: a checkpoint loads under other values but produces garbage.
     bound_to_weights: tuple[str, ...] = ()
-    trained = True  # False: there is nothing to fit
-    stochastic = False  # True: evaluation hands it a generator for each image
+    trained = True  # False: the method has no weights to fit
+    stochastic = False  # True: `predict` draws random numbers, in evaluation from seeded generators
     size_multiple = 1
 
     def __init__(
@@ -85,8 +87,9 @@ class Inpainter(TrainingHooks):
         Args:
             masked_image: (B, C, H, W) in [0, 1], erased where mask > 0
             mask: (B, 1, H, W) in [0, 1], 1 = hole
-            attributes: (B, A), what the completion should show, where the method knows them
-            generator: all chance comes from it, or each image's from its own; None is torch's
+            attributes: (B, A), what the completion should show, for methods that use attributes
+            generator: source of all random numbers, either one generator or one per image; None
+                uses torch's own
 
         Returns:
             (B, C, H, W) in [0, 1]
@@ -95,22 +98,26 @@ class Inpainter(TrainingHooks):
     def evaluation_loss(
         self, batch: Batch, prediction: Tensor | None, generator: Generators
     ) -> Tensor | None:
-        """The loss that validation reports as `val/loss`, for each image (B,).
+        """Compute the loss that validation reports as `val/loss`.
 
-        By default the mean squared error of the prediction; none of a `stochastic` method, of which
-        one sample says little, and none where nothing is trained.
+        The default is the mean squared error of the prediction. A `stochastic` method has no
+        default loss, because one sample says little, and an untrained method has none either.
 
         Args:
-            batch: of a size that the network takes
-            prediction: `predict`'s of this batch (B, C, H, W); None of a `stochastic` method
-            generator: one for each image, if the method is `stochastic`
+            batch: images of a size that the network accepts
+            prediction: output of `predict` for this batch, (B, C, H, W); None for a `stochastic`
+                method
+            generator: one generator per image for a `stochastic` method, otherwise None
+
+        Returns:
+            (B,), or None if the method reports no loss
         """
         if self.stochastic or not self.trained:
             return None
         return squared_error(prediction, batch["image"])
 
     def details(self) -> dict[str, Any]:
-        """What `metrics.json` should say of how this method fills."""
+        """Return what `metrics.json` records about how this method fills holes."""
         return {}
 
     @torch.no_grad()
@@ -125,11 +132,12 @@ class Inpainter(TrainingHooks):
         """Fill the holes of images of any size.
 
         Args:
-            image: (B, C, H, W) in [0, 1]; what lies under the hole is never looked at
-            mask: (B, 1, H, W) in [0, 1], 1 = hole; values between blend in proportion
+            image: (B, C, H, W) in [0, 1]; the values where mask = 1 are never used
+            mask: (B, 1, H, W) in [0, 1], 1 = hole; a value in between blends the prediction with
+                the image in that proportion
             attributes: (B, A) or None
-            generator: on the image's device; one for all, or one for each completion
-            num_completions: k
+            generator: on the image's device; one generator for all completions, or one for each
+            num_completions: k, the completions per image
 
         Returns:
             (B, k, C, H, W); equal to `image` wherever mask = 0
@@ -145,7 +153,11 @@ class Inpainter(TrainingHooks):
         generator: Generators,
         num_completions: int,
     ) -> Tensor:
-        """(B, k, C, H, W), not yet composited."""
+        """Predict images of any size without compositing; (B, k, C, H, W).
+
+        Raises:
+            ValueError: the shape of the image or of the mask is wrong.
+        """
         batch, channels, height, width = image.shape
         if channels != self.channels or mask.shape != (batch, 1, height, width):
             raise ValueError(
@@ -162,62 +174,68 @@ class Inpainter(TrainingHooks):
         return predict(*inputs, generator).float().unflatten(0, (batch, num_completions))
 
     def fits(self, height: int, width: int) -> bool:
-        """Whether the network is given images of this size as they are, but for padding."""
+        """Return True if the network takes images of this size directly, except for padding."""
         return self.fixed_size is None or (height, width) == (self.fixed_size, self.fixed_size)
 
     def evaluate(self, batch: Batch, completions: int | None) -> Evaluated:
-        """The loss of a batch and the completions of a part of it.
+        """Compute the loss of a batch and complete part of its images.
 
         Args:
-            batch: as a data module gives it
-            completions: complete the images with an index below this; None: all
+            batch: as a data module yields it
+            completions: complete only the images whose index is below this number; None completes
+                all of them
         """
-        # Evaluation has its own chance: it must not move training's, and must repeat.
         index, prediction = batch["index"], None
         keep = slice(None) if completions is None else index < completions
-        if self.stochastic:  # its samples are dear, and its loss is not about one of them
+        if self.stochastic:  # sampling is expensive, and the loss needs no sample
             part = {name: value[keep] for name, value in batch.items()}
             completed = self._completed(part) if len(part["index"]) else None
         else:
             whole = self._completed(batch)
             prediction, completed = whole.prediction[:, 0], whole[keep]
         loss = None
-        if self.fits(*batch["image"].shape[-2:]):  # else its objective says nothing of the images
-            loss = self.evaluation_loss(batch, prediction, self._chance(index, LOSS))
+        if self.fits(*batch["image"].shape[-2:]):  # the objective is defined for these sizes only
+            loss = self.evaluation_loss(batch, prediction, self._generators(index, LOSS))
         return Evaluated(
             index, loss, completed if completed is not None and len(completed) else None
         )
 
     def _completed(self, batch: Batch) -> Completed:
         image, mask, attributes = batch["image"], batch["mask"], batch.get("attributes")
-        chance = self._chance(batch["index"], COMPLETING, self.num_completions)
-        prediction = self.predict_any_size(image, mask, attributes, chance, self.num_completions)
+        generators = self._generators(batch["index"], COMPLETING, self.num_completions)
+        prediction = self.predict_any_size(
+            image, mask, attributes, generators, self.num_completions
+        )
         completion = composite(prediction, image.unsqueeze(1), mask.unsqueeze(1))
         return Completed(
             batch["index"], image, mask, prediction, completion, batch.get("label"), attributes
         )
 
-    def _chance(self, index: Tensor, use: int, completions: int = 1) -> Generators:
-        """Generators of these images; none for a method that draws nothing."""
+    def _generators(self, index: Tensor, use: int, completions: int = 1) -> Generators:
+        """Return one generator per completion of these images, or None for a deterministic method.
+
+        Evaluation draws from these generators and not from torch's own, so that it can be repeated
+        and does not change the random numbers of the training.
+        """
         if not self.stochastic:
             return None
         key = (self.completion_seed, use)
         return image_generators(index, self.device, *key, completions=completions)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Evaluated:
-        """See `evaluate`."""
+        """Evaluate one batch of validation; see `evaluate`."""
         return self.evaluate(batch, self.val_completions)
 
     def test_step(self, batch: Batch, batch_idx: int) -> Evaluated:
-        """See `evaluate`."""
+        """Evaluate one batch of the test and complete all its images; see `evaluate`."""
         return self.evaluate(batch, None)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Complete a batch of any size: (B, k, C, H, W)."""
+        """Complete a batch of images of any size; (B, k, C, H, W)."""
         return self.complete(
             batch["image"],
             batch["mask"],
             batch.get("attributes"),
-            self._chance(batch["index"], COMPLETING, self.num_completions),
+            self._generators(batch["index"], COMPLETING, self.num_completions),
             self.num_completions,
         )

@@ -1,4 +1,4 @@
-"""The floor every method must clear: fills that need no training."""
+"""Classical fills that need no training: the baselines that every method must beat."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ ALGORITHMS = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
 
 
 class MeanFill(Inpainter):
-    """Every hole gets the mean colour of its image's known pixels."""
+    """Fills each hole with the mean colour of its image's known pixels."""
 
     trained = False
 
@@ -27,21 +27,21 @@ class MeanFill(Inpainter):
         attributes: Tensor | None = None,
         generator: Generators = None,
     ) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Return the mean colour at every pixel, (B, C, H, W)."""
         return known_mean(masked_image, mask).expand_as(masked_image)
 
 
 class OpenCVFill(Inpainter):
-    """OpenCV's classical inpainting of 8-bit images, one image after another on the CPU.
+    """OpenCV's classical inpainting, which fills 8-bit images one after another on the CPU.
 
     Args:
         algorithm: "telea" (fast marching, A. Telea 2004) or "navier_stokes" (M. Bertalmio et
             al. 2001)
-        radius: pixels around a pixel that its colour is taken from
-        options: see `Inpainter`
+        radius: radius in pixels of the neighbourhood that determines the colour of a pixel
+        options: keyword arguments of `Inpainter`
 
     Raises:
-        InputError: an unknown algorithm.
+        InputError: the algorithm is unknown.
     """
 
     trained = False
@@ -59,7 +59,7 @@ class OpenCVFill(Inpainter):
         attributes: Tensor | None = None,
         generator: Generators = None,
     ) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Return the image as OpenCV fills it, (B, C, H, W)."""
         images = (masked_image * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         holes = (mask[:, 0] > 0).to(torch.uint8).cpu().numpy()
         filled = np.stack([self._fill(*pair) for pair in zip(images, holes, strict=True)])
@@ -67,7 +67,7 @@ class OpenCVFill(Inpainter):
         return tensor.permute(0, 3, 1, 2).float() / 255
 
     def _fill(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        """(H, W, C) uint8; OpenCV takes 1 or 3 channels."""
+        """Fill one image (H, W, C) of type uint8; OpenCV accepts 1 or 3 channels."""
         image = np.ascontiguousarray(image)
         filled = cv2.inpaint(image, hole, self.radius, ALGORITHMS[self.algorithm])
         return filled.reshape(image.shape)

@@ -1,8 +1,9 @@
-"""ConvAE: a convolutional autoencoder that reconstructs erased images (report 002).
+"""ConvAE: a convolutional autoencoder that reconstructs masked images (report 002).
 
-The objective is the reconstruction error of f(erased x) against the target, over the image or the
-hole, with a frequency term where wanted. Departure from the report's code: the target is the clean
-image; its authors' code compared with the erased one, which teaches the network to draw the hole.
+The objective is the reconstruction error of f(masked image) against the target, over the image or
+the hole, optionally with a frequency term. Departure from the report's code: the target is the
+clean image. The authors' code compares with the masked image, which teaches the network to draw
+the hole.
 """
 
 from collections.abc import Callable
@@ -17,24 +18,24 @@ from inpainting.losses import absolute_error, focal_frequency, squared_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.rng import Generators
 
-# By name, not by `_partial_`: Hydra checks what that makes anew at each call, 0.1 ms long.
+# Chosen by name: Hydra checks a function made with `_partial_` at every call, which takes 0.1 ms.
 LOSSES = {"squared_error": squared_error, "absolute_error": absolute_error}
 
 
 class ConvAE(Inpainter):
-    """An autoencoder on the erased image; it is not told where the hole is.
+    """An autoencoder that receives the masked image and is not told where the hole is.
 
     Args:
-        network: (B, C, fixed_size, fixed_size) to the same shape, in [0, 1]
-        loss: reconstruction error of each image, one of `LOSSES`
-        frequency_weight: of the focal frequency loss that is added; 0 leaves it out
-        region: "image" (report) or "hole", where the error counts
-        target: "clean", or "erased" as in the report's code
-        optimizer: of the network's parameters
-        options: see `Inpainter`
+        network: maps (B, C, fixed_size, fixed_size) to the same shape, in [0, 1]
+        loss: reconstruction error of each image, a name in `LOSSES`
+        frequency_weight: weight of an additional focal frequency loss; 0 leaves that loss out
+        region: where the error counts: "image" (as in the report) or "hole"
+        target: "clean" for the image, or "erased" for the masked image as in the report's code
+        optimizer: builds the optimiser of the network's parameters
+        options: keyword arguments of `Inpainter`
 
     Raises:
-        InputError: an unknown choice.
+        InputError: a choice is unknown, or the frequency weight is negative.
     """
 
     bound_to_weights = ("network",)
@@ -71,11 +72,11 @@ class ConvAE(Inpainter):
         attributes: Tensor | None = None,
         generator: Generators = None,
     ) -> Tensor:
-        """(B, C, H, W) to the same shape; deterministic."""
+        """Return the network's output, (B, C, H, W); it is deterministic."""
         return self.network(masked_image)
 
     def reconstruction(self, batch: Batch, prediction: Tensor) -> Tensor:
-        """The objective for each image, (B,)."""
+        """Compute the objective of each image, (B,)."""
         image, mask = batch["image"], batch["mask"]
         target = erase(image, mask, self.fill) if self.target == "erased" else image
         weight = mask if self.region == "hole" else None
@@ -85,16 +86,16 @@ class ConvAE(Inpainter):
         return loss
 
     def evaluation_loss(self, batch: Batch, prediction: Tensor, generator: Generators) -> Tensor:
-        """The objective."""
+        """Compute the objective of each image, (B,)."""
         return self.reconstruction(batch, prediction)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One batch."""
+        """Return the mean objective of one batch."""
         prediction = self.network(erase(batch["image"], batch["mask"], self.fill))
         loss = self.reconstruction(batch, prediction).mean()
         self.scalars.add(loss=loss)
         return loss
 
     def configure_optimizers(self) -> Optimizer:
-        """The one optimiser."""
+        """Build the optimiser."""
         return self.make_optimizer(self.network.parameters())

@@ -1,9 +1,9 @@
-"""DDPM filled with RePaint: a diffusion model that never learnt to inpaint (report 003).
+"""DDPM with RePaint: inpainting by a diffusion model that was not trained for it (report 003).
 
-The objective is the squared error of the network's output against what `Diffusion.target` says of
-one noising of the clean image (arXiv 2006.11239, eq. 14). Departures from the report's code: one
-noising a step, not two; no noising before a prediction; trained and sampled on one schedule; the
-average that follows the weights slowly is what samples.
+The objective is the squared error between the network's output and `Diffusion.target` for one
+noising of the clean image (arXiv 2006.11239, eq. 14). Departures from the report's code: one
+noising per step instead of two; no noising before a prediction; the same schedule for training and
+sampling; sampling with an exponential moving average of the weights.
 """
 
 import time
@@ -25,27 +25,30 @@ from inpainting.nn.average import Average, decay_after
 from inpainting.nn.folded import Folded
 from inpainting.rng import Generators, normal_, random_times
 
-SECONDS_BETWEEN_LINES = 60  # of a long sampling's progress
+SECONDS_BETWEEN_LINES = 60  # between two lines of progress during a long sampling
 
 _say = rank_zero_only(print)
 
 
 class DDPM(Inpainter):
-    """Learns to denoise whole images; fills by sampling under the known pixels.
+    """Learns to denoise whole images; fills holes by sampling given the known pixels.
 
     Args:
-        network: x_t (B, C, H, W) in about [-1, 1] and times (B,) to (B, C, H, W); states its
-            `size_multiple`
+        network: maps x_t (B, C, H, W), roughly in [-1, 1], and times (B,) to (B, C, H, W); has an
+            attribute `size_multiple`
         betas: (T,) float64, see `inpainting.diffusion.betas`
-        objective: what the network puts out: "eps", "v" or "x_0"
-        ema_decay: of the average of the weights that samples, in [0, 1); 0 takes the present ones
+        objective: what the network outputs: "eps", "v" or "x_0"
+        ema_decay: decay of the moving average of the weights, which is used for sampling, in
+            [0, 1); 0 uses the current weights
         sampler: fills holes with the averaged network
-        candidates: samples of each completion, of which the medoid is kept; 1 keeps the sample
-        optimizer: of the network's parameters
-        options: see `Inpainter`
+        candidates: samples drawn for each completion, of which the medoid is kept; 1 keeps the
+            only sample
+        optimizer: builds the optimiser of the network's parameters
+        options: keyword arguments of `Inpainter`
 
     Raises:
-        InputError: an unknown choice, or numbers that do not go together.
+        InputError: a choice is unknown, a number is out of range, or the sampler has more steps
+            than there are betas.
     """
 
     stochastic = True
@@ -77,11 +80,11 @@ class DDPM(Inpainter):
 
     @property
     def network_calls(self) -> int:
-        """Calls of the network for one filling."""
+        """Number of network calls that filling a batch takes."""
         return self.sampler.network_calls * self.candidates
 
     def details(self) -> dict[str, Any]:
-        """The sampler and what it costs."""
+        """Return the sampler's settings and its cost."""
         return {
             "sampler": str(self.sampler),
             "candidates": self.candidates,
@@ -96,7 +99,7 @@ class DDPM(Inpainter):
         attributes: Tensor | None = None,
         generator: Generators = None,
     ) -> Tensor:
-        """(B, C, H, W) to the same shape; known pixels are the image's."""
+        """Sample images (B, C, H, W) whose known pixels are the masked image's."""
         image = masked_image.float() * 2 - 1
         device = image.device
         self.respaced = self.respaced.to(device)
@@ -105,66 +108,66 @@ class DDPM(Inpainter):
         network = WithProgress(self.folded.at(dtype, device), self.network_calls)
         with torch.autocast(device.type, enabled=False):
             inputs = (network, image, mask, self.respaced, generator)
-            # One after the other: each image's generators go on from sample to sample.
+            # Drawn one after another: each image's generator continues from sample to sample.
             x = medoid(torch.stack([self.sampler(*inputs) for _ in range(self.candidates)]))
         return ((x + 1) / 2).clamp(0, 1)
 
     def compile_networks(self) -> None:
-        """See `Inpainter`; what samples is compiled when it is made."""
+        """Compile the networks; the network that samples is compiled when it is folded."""
         super().compile_networks()
         self.folded.compiled = True
 
     def denoising_error(
-        self, network: Callable[[Tensor, Tensor], Tensor], image: Tensor, chance: Generators
+        self, network: Callable[[Tensor, Tensor], Tensor], image: Tensor, generator: Generators
     ) -> Tensor:
-        """The objective on one noising of each image, (B,)."""
+        """Compute the objective on one noising of each image, (B,)."""
         x_0 = image * 2 - 1
         diffusion = self.diffusion = self.diffusion.to(image.device)
-        t = random_times(diffusion.timesteps, len(x_0), x_0.device, chance)
-        eps = normal_(torch.empty(x_0.shape, device=x_0.device), chance)
+        t = random_times(diffusion.timesteps, len(x_0), x_0.device, generator)
+        eps = normal_(torch.empty(x_0.shape, device=x_0.device), generator)
         output = network(diffusion.q_sample(x_0, t, eps), t)
         return squared_error(output, diffusion.target(x_0, t, eps))
 
     def evaluation_loss(
         self, batch: Batch, prediction: Tensor | None, generator: Generators
     ) -> Tensor:
-        """The objective of the averaged network, one noising of each image."""
+        """Compute the objective of the averaged network on one noising of each image, (B,)."""
         return self.denoising_error(self.average, batch["image"], generator)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One batch; the hole plays no part."""
+        """Return the mean objective of one batch; the mask is not used."""
         loss = self.denoising_error(self.network, batch["image"], None).mean()
         self.scalars.add(loss=loss)
         return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Let the average follow; with accumulated gradients, as often as the network moves."""
+        """Step the optimiser, then update the average once, however many batches accumulated."""
         super().optimizer_step(*args, **kwargs)
         self.average.update(self.network, decay_after(self.batches_seen, self.ema_decay))
 
     def on_test_start(self) -> None:
-        """Say what a filling costs, before it starts."""
+        """Print the cost of sampling before it starts."""
         _say(
-            f"{self.network_calls:,} network calls a batch of images or windows, "
-            f"{self.num_completions} completion(s) an image: {self.sampler}"
+            f"{self.network_calls:,} network calls per batch of images or windows, "
+            f"{self.num_completions} completion(s) per image: {self.sampler}"
         )
 
     on_predict_start = on_test_start
 
     def configure_optimizers(self) -> Optimizer:
-        """The one optimiser."""
+        """Build the optimiser."""
         return self.make_optimizer(self.network.parameters())
 
 
 class WithProgress:
-    """A network that prints how far a long sampling is."""
+    """Wraps a network and prints the progress of a long sampling."""
 
     def __init__(self, network: nn.Module, calls: int):
         self.network, self.calls, self.done = network, calls, 0
         self.said = time.monotonic()
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
-        """The network's answer."""
+        """Return the network's output."""
         if time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
             self.said = time.monotonic()
             _say(f"  {self.done:,} of {self.calls:,} network calls")

@@ -1,7 +1,7 @@
 """GLCIC, globally and locally consistent image completion, in three phases (report 004).
 
 Iizuka, Simo-Serra, Ishikawa 2017, "Globally and Locally Consistent Image Completion", ACM
-Transactions on Graphics 36(4), section 3; the phases inside every epoch are the report's.
+Transactions on Graphics 36(4), section 3. The report runs the phases inside every epoch.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,45 +25,50 @@ COMPLETION, DISCRIMINATION, JOINT = 0, 1, 2
 
 
 class GLCIC(Inpainter):
-    """A completion network, trained alone, then against a global and a local discriminator.
+    """A completion network, trained alone and then against a discriminator of image and local crop.
 
-    The three phases, with C the completion network, D the discriminator, x the image, m the
+    The three phases, where C is the completion network, D the discriminator, x the image, m the
     mask and c the image that D sees as fake:
 
     - completion: C minimises MSE(C(x, m), x)
     - discrimination: D minimises BCE(D(x), 1) + BCE(D(c), 0)
-    - joint: D as before, and C minimises mse_weight * MSE + adversarial_weight * BCE(D(c), 1)
+    - joint: D minimises the same loss as in the discrimination phase, and C minimises
+      mse_weight * MSE + adversarial_weight * BCE(D(c), 1)
 
-    Departures from the paper: the discriminator judges real and fake images in one batch (their
-    batch statistics are then the same), the real local crop is the fake's own box (as in the
-    report), and the joint weights are free (the paper: 1 and 0.0004).
+    Departures from the paper: the discriminator judges real and fake images in one batch, so that
+    both share their batch statistics; the real local crop is cut at the fake crop's corners (as
+    in the report); and the weights of the joint loss are configurable (1 and 0.0004 in the paper).
 
     Args:
         image_size: side of the training images, in pixels
-        width: channels of the first layers, 64 in paper and report
-        mask_channel: give the mask to C as one more channel. The report's C sees only a black
-            patch; with the mask any kind of hole, and black things, are clear
+        width: channels of the first layers (64 in the paper and in the report)
+        mask_channel: pass the mask to C as an additional channel. The report's C sees only a black
+            patch; the mask shows it holes of any kind and distinguishes them from black objects
         dilations: see `CompletionNetwork`
         bottleneck_convs: see `CompletionNetwork`
         head: see `ContextDiscriminator`
-        local_share: side of the local crop as a share of the image's
-        phases: shares of completion, discrimination and joint phase; they sum to 1
+        local_share: side of the local crop as a share of the image's side
+        phases: shares of the completion, discrimination and joint phases; they sum to 1
         phase_schedule: "epoch" runs the phases in every epoch (report), "training" once over the
             whole training (paper)
-        mse_region: "image" (report) or "hole" (paper)
-        mse_weight: of the MSE in the joint loss
-        adversarial_weight: of the adversarial term in the joint loss
-        discriminator_input: "composite" (known pixels pasted in) or "raw" (C's output; report)
-        phase_stop: ends a phase early when its loss (MSE, D, D), read every
-            `trainer.log_every_n_steps` batches, falls below this; None never does. The batches it
-            had left go to the phase after it, those of the joint phase to the completion phase
-        optimizer_completion: of C in the completion phase
-        optimizer_discriminator: of D
-        optimizer_joint: of C in the joint phase; None goes on with the completion optimiser
-        options: see `Inpainter`
+        mse_region: where the MSE counts: "image" (report) or "hole" (paper)
+        mse_weight: weight of the MSE in the joint loss
+        adversarial_weight: weight of the adversarial term in the joint loss
+        discriminator_input: "composite" (C's output pasted into the hole) or "raw" (C's whole
+            output; report)
+        phase_stop: for each phase, the value of its loss (MSE, D's, D's) below which the phase ends
+            early; None never ends it early. The loss is read every `trainer.log_every_n_steps`
+            batches. The remaining batches of a phase go to the next phase, those of the joint phase
+            to the completion phase
+        optimizer_completion: builds the optimiser of C in the completion phase
+        optimizer_discriminator: builds the optimiser of D
+        optimizer_joint: builds the optimiser of C in the joint phase; None continues with the
+            optimiser of the completion phase
+        options: keyword arguments of `Inpainter`
 
     Raises:
-        InputError: phases that do not sum to 1, or an unknown choice.
+        InputError: the phases do not sum to 1, `phase_stop` does not have three entries, or a
+            choice is unknown.
     """
 
     size_multiple = CompletionNetwork.size_multiple
@@ -94,9 +99,9 @@ class GLCIC(Inpainter):
         super().__init__(**options)
         self.automatic_optimization = False
         if len(phases) != 3 or min(phases) < 0 or abs(sum(phases) - 1) > 1e-6:
-            raise InputError(f"model.phases={list(phases)}: give three shares that sum to 1")
+            raise InputError(f"model.phases={list(phases)}: type three shares that sum to 1")
         if len(phase_stop) != 3:
-            raise InputError(f"model.phase_stop={list(phase_stop)}: give three numbers or null")
+            raise InputError(f"model.phase_stop={list(phase_stop)}: type three numbers or nulls")
         for key, value, choices in (
             ("phase_schedule", phase_schedule, ("epoch", "training")),
             ("mse_region", mse_region, ("image", "hole")),
@@ -120,7 +125,7 @@ class GLCIC(Inpainter):
         )
 
     def forward(self, masked_image: Tensor, mask: Tensor) -> Tensor:
-        """The completion network on an erased image: (B, C, H, W) in [0, 1]."""
+        """Return the completion network's output for masked images: (B, C, H, W) in [0, 1]."""
         return self.generator(
             torch.cat([masked_image, mask], 1) if self.mask_channel else masked_image
         )
@@ -132,20 +137,20 @@ class GLCIC(Inpainter):
         attributes: Tensor | None = None,
         generator: Generators = None,
     ) -> Tensor:
-        """(B, C, H, W) to the same shape; deterministic."""
+        """Return the completion network's output, (B, C, H, W); it is deterministic."""
         return self(masked_image, mask)
 
     def reconstruction(self, prediction: Tensor, batch: Batch) -> Tensor:
-        """MSE over the image or the hole, (B,)."""
+        """Compute the MSE of each image, over the image or the hole; (B,)."""
         region = batch["mask"] if self.mse_region == "hole" else None
         return squared_error(prediction, batch["image"], region)
 
     def evaluation_loss(self, batch: Batch, prediction: Tensor, generator: Generators) -> Tensor:
-        """The MSE of the completion phase."""
+        """Compute the MSE of the completion phase, (B,)."""
         return self.reconstruction(prediction, batch)
 
     def judge(self, image: Tensor, fake: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The discriminator's logits for real and fake images, (B,) each."""
+        """Return the discriminator's logits for the real and the fake images, (B,) each."""
         corners = local_corners(mask, self.local_size, default_generator(mask.device))
         both = torch.cat([image, fake])
         local = crop(both, corners.repeat(2, 1), self.local_size)
@@ -153,13 +158,13 @@ class GLCIC(Inpainter):
         return real_logits, fake_logits
 
     def fake(self, prediction: Tensor, batch: Batch) -> Tensor:
-        """What the discriminator sees of a prediction."""
+        """Return the fake images that the discriminator sees of a prediction, (B, C, H, W)."""
         if self.discriminator_input == "raw":
             return prediction
         return composite(prediction, batch["image"], batch["mask"])
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """One batch in the phase that its place in the epoch, or in the training, asks for."""
+        """Train on one batch, in the phase given by its position in the epoch or the training."""
         completion, discriminator, joint = self._optimizers()
         self.phase = self._phase(batch_idx)
         masked_image = erase(batch["image"], batch["mask"], self.fill)
@@ -198,7 +203,7 @@ class GLCIC(Inpainter):
         optimizer.step()
 
     def _phase(self, batch_idx: int) -> int:
-        """The phase of this batch."""
+        """Return the phase of this batch."""
         total = self.trainer.num_training_batches
         if not self.phases_in_epoch:
             return self.phases.at(self.batches_seen, total * self.trainer.max_epochs)
@@ -207,7 +212,7 @@ class GLCIC(Inpainter):
         return self.phases.at(batch_idx, total)
 
     def on_scalars_read(self, values: dict[str, float]) -> None:
-        """End the present phase where its loss has fallen below `phase_stop`."""
+        """End the current phase if its loss has fallen below `phase_stop`."""
         limit = self.phase_stop[self.phase]
         loss = values.get("loss_completion" if self.phase == COMPLETION else "loss_d")
         if limit is None or loss is None or loss >= limit:
@@ -222,7 +227,7 @@ class GLCIC(Inpainter):
         return optimizers[0], optimizers[1], optimizers[-1 if len(optimizers) == 3 else 0]
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Completion, discriminator and, if it has its own, joint optimiser."""
+        """Build the completion, the discriminator and, if configured, the joint optimiser."""
         completion, discriminator, joint = self.make_optimizers
         optimizers = [
             completion(self.generator.parameters()),
@@ -233,10 +238,10 @@ class GLCIC(Inpainter):
         return optimizers
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep which phases of a training-long schedule ended early."""
+        """Save which phases ended early, for a schedule that spans the whole training."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["phases_stopped"] = list(self.phases.ended)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `on_save_checkpoint`; the present phase follows from the batches seen."""
+        """Restore the phases that ended early; the current one follows from the batches seen."""
         self.phases.ended = list(checkpoint.get("phases_stopped", self.phases.ended))

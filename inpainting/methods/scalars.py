@@ -9,7 +9,11 @@ from inpainting.errors import NonFiniteLossError
 
 
 class TrainingScalars:
-    """Sums of named scalars since they were last read."""
+    """Sums of named scalars since the last read.
+
+    Attributes:
+        latest: the means of the last read
+    """
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
@@ -24,15 +28,15 @@ class TrainingScalars:
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def read(self, reduce: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        """Means since the last reading, in one transfer, and start anew.
+        """Return the means since the last read, in one transfer, and reset the sums.
 
         Args:
-            reduce: averages a tensor over all processes. So one process's NaN is everyone's, and
-                all stop together.
+            reduce: averages a tensor over all processes. The NaN of one process thereby reaches
+                every process, and all of them stop together.
 
         Raises:
-            NonFiniteLossError: a mean is NaN or infinite; names it. A sum keeps every NaN and
-                infinity that was added, so none is missed between two readings.
+            NonFiniteLossError: a mean is NaN or infinite; the message names the scalar. A sum keeps
+                every NaN and infinity that was added to it, so none is missed between two reads.
         """
         if not self._sums:
             return {}

@@ -1,4 +1,7 @@
-"""What Lightning calls around the training steps of every method; a reader of the contract may skip it."""
+"""Lightning's hooks around the training steps of every method.
+
+The interface of a method in `inpainting.methods.base` can be understood without this file.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +14,11 @@ from inpainting.methods.scalars import TrainingScalars
 
 
 class TrainingHooks(LightningModule):
-    """Learning rates, optimiser settings after a resume, and scalars that are read now and then.
+    """Learning rates, optimiser settings after a resume, and the logging of training scalars.
 
     Args:
-        lr_schedule: factor of all learning rates, from the progress of the training in [0, 1]; None
-            leaves them as they are
+        lr_schedule: maps the progress of the training in [0, 1] to a factor of all learning rates;
+            None keeps the rates constant
     """
 
     def __init__(self, lr_schedule: Callable[[float], float] | None):
@@ -25,26 +28,27 @@ class TrainingHooks(LightningModule):
 
     @property
     def batches_seen(self) -> int:
-        """Training batches before the present one, over all epochs; survives a resume.
+        """Number of training batches before the current one, over all epochs and resumes.
 
-        Not `global_step`, which counts optimiser steps: two in a joint phase of GLCIC.
+        Lightning's `global_step` counts optimiser steps instead, of which a joint phase of GLCIC
+        takes two per batch.
         """
         return self.trainer.fit_loop.epoch_loop.total_batch_idx
 
     @property
     def progress(self) -> float:
-        """Share of the training that is done, for schedules."""
+        """Share of the training that is done, in [0, 1]."""
         total = self.trainer.num_training_batches * (self.trainer.max_epochs or 0)
         return min(1.0, self.batches_seen / total) if total > 0 else 0.0
 
     def on_validation_start(self) -> None:
-        """Give all processes the first one's batch norm statistics, which are what is saved."""
+        """Give all processes the first one's batch norm statistics, which a checkpoint saves."""
         if self.trainer.world_size > 1:
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, 0)
 
     def on_fit_start(self) -> None:
-        """Note the optimisers' settings as they were configured."""
+        """Remember the configured settings of the optimisers."""
         self._settings = [_settings_of(optimizer) for optimizer in self.trainer.optimizers]
 
     def on_train_start(self) -> None:
@@ -54,7 +58,7 @@ class TrainingHooks(LightningModule):
                 group.update(configured)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Set the learning rates of this batch."""
+        """Set the learning rates for this batch."""
         if self.lr_schedule is None:
             return
         factor = self.lr_schedule(self.progress)
@@ -68,7 +72,7 @@ class TrainingHooks(LightningModule):
             self._read_scalars()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Read the scalars, so that nothing is saved after a loss that was not finite."""
+        """Read the scalars, so that no checkpoint is saved after a loss that was not finite."""
         self._read_scalars()
 
     def _read_scalars(self) -> None:
@@ -81,10 +85,13 @@ class TrainingHooks(LightningModule):
                 logger.log_metrics(logged, step=self.batches_seen)
 
     def on_scalars_read(self, values: dict[str, float]) -> None:
-        """Take note of the means since the last reading, which are equal on all processes."""
+        """Handle the means since the last read, which are equal on all processes.
+
+        The default does nothing.
+        """
 
     def compile_networks(self) -> None:
-        """Compile in place; parameter names stay, so checkpoints fit uncompiled runs as well."""
+        """Compile in place; parameter names stay, so uncompiled runs can load the checkpoints."""
         for network in self.children():
             network.compile()
 

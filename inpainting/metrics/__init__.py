@@ -1,1 +1,1 @@
-"""Metrics: one file each, composed by name in conf/metrics."""
+"""Metrics, which are composed by name in conf/metrics."""

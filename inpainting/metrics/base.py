@@ -1,4 +1,4 @@
-"""What a metric is: a measurement of each image, or one of the whole set."""
+"""The interfaces of metrics: a measurement of each image, or one of the whole set."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,11 @@ from inpainting.metrics.columns import Column, Columns, named
 
 
 class ImageMetric(ABC):
-    """Measures each image by itself; the set's number is the mean over the images.
+    """Measures each image separately; the number of a set is the mean over its images.
 
     Attributes:
-        columns: what it measures
-        packages: distributions whose version its numbers depend on
+        columns: what the metric measures
+        packages: installed packages whose version the numbers depend on
     """
 
     columns: ClassVar[tuple[Column, ...]]
@@ -24,25 +24,26 @@ class ImageMetric(ABC):
 
     @abstractmethod
     def measure(self, completed: Completed) -> dict[str, Tensor]:
-        """Measure a batch, on its device.
+        """Measure a batch on its device.
 
         Returns:
-            (B,) float32 for each column. NaN says that there was nothing to measure, which only a
-            column of scope "hole" can say, or that the completion is broken. A column may be left
-            out, such as one whose weights are missing.
+            (B,) float32 for each column. NaN means that there was nothing to measure, which only
+            happens to a column of scope "hole", or that the completion is broken. A column may be
+            missing, for example because its weights are.
         """
 
 
 class SetMetric(ABC):
     """Measures a set of images as a whole.
 
-    On several processes, all of them call `reset` and `compute`, and each of them gets the number
-    of the whole set.
+    On several processes, every process calls `reset` and `compute` and gets the number of the whole
+    set.
 
     Attributes:
-        columns: what it measures, all of scope "set"
-        packages: distributions whose version its numbers depend on
-        at_validation: whether it is cheap enough for every validation; the test always measures it
+        columns: what the metric measures, all of scope "set"
+        packages: installed packages whose version the numbers depend on
+        at_validation: True if the metric is cheap enough for every validation; the test always
+            measures it
     """
 
     columns: ClassVar[tuple[Column, ...]]
@@ -51,15 +52,15 @@ class SetMetric(ABC):
 
     @abstractmethod
     def reset(self, device: torch.device) -> None:
-        """Start a new set, whose images will lie on this device."""
+        """Start a new set, whose images will be on this device."""
 
     @abstractmethod
     def update(self, completed: Completed) -> None:
-        """Add a batch, which may be empty but holds no image twice."""
+        """Add a batch, which may be empty but contains no image twice."""
 
     @abstractmethod
     def compute(self) -> dict[str, float]:
-        """A number for each column; a column may be left out."""
+        """Return a number for each column; a column may be missing."""
 
 
 Metric = ImageMetric | SetMetric
@@ -67,10 +68,10 @@ Metric = ImageMetric | SetMetric
 
 @runtime_checkable
 class NeedsData(Protocol):
-    """A metric that is made ready for a data set, such as by a classifier of its labels."""
+    """A metric that must be prepared for a data set, for example with a classifier of labels."""
 
     def prepare(self, data: Any) -> None:
-        """Make ready to measure images of a data module, before any training.
+        """Prepare to measure images of a data module, before any training.
 
         Raises:
             InputError: the data lacks what the metric needs.
@@ -78,19 +79,19 @@ class NeedsData(Protocol):
 
 
 def columns_of(metrics: Iterable[Metric]) -> Columns:
-    """The columns of several metrics, in their order.
+    """Return the columns of several metrics, in their order.
 
     Raises:
-        InputError: two of them measure a number of the same name.
+        InputError: two metrics measure a number of the same name.
     """
     return named(column for metric in metrics for column in metric.columns)
 
 
 def declared(metric: Metric, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values of a metric, all of which it has declared.
+    """Return the values of a metric after checking that its columns declare all of them.
 
     Raises:
-        ValueError: names the metric and the number that it forgot to declare.
+        ValueError: a value is undeclared; the message names the metric and the value.
     """
     unknown = set(values) - {column.name for column in metric.columns}
     if unknown:

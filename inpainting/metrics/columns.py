@@ -1,4 +1,4 @@
-"""What is known of a measured number: its name, how tables write it, and which end of it is better."""
+"""Columns: the name of a measured number, its format in tables and which end of it is better."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,22 +15,22 @@ SCOPES = ("hole", "local", "whole", "set")
 class Column:
     """One number that a metric measures.
 
-    Every table, log, ranking and search reads these details here, and `metrics.json` carries them, so
-    a metric that the framework does not know is treated as well as its own.
+    Every table, log, ranking and search reads these details here, and `metrics.json` stores them.
+    A metric from outside the framework is therefore treated like the framework's own.
 
     Args:
-        name: its key in files, in logs (`val/NAME`) and on the command line
-        heading: its name in tables
+        name: key of the number in files, in logs (`val/NAME`) and on the command line
+        heading: name of the number in tables
         digits: decimals in tables
-        direction: "max" or "min", the better end; "none" where neither is, which keeps the number
-            out of tables and rankings
-        scope: which part of each image it covers: the "hole" (NaN for an image without one), the
-            "local" crop or the "whole"; or the "set" of all images, with one number for them
-        truth: what the true images score; None where that depends on the data
-        brief: whether it belongs in the narrow table of a terminal
+        direction: the better end, "max" or "min"; "none" if neither end is better, which keeps the
+            number out of tables and rankings
+        scope: the part of each image that the number covers: the "hole" (NaN for an image without
+            a hole), the "local" crop or the "whole" image; or "set" for one number of all images
+        truth: score of the true images; None if it depends on the data
+        brief: True if the number belongs in the narrow table of a terminal
 
     Raises:
-        ValueError: an unknown direction or scope.
+        ValueError: the direction or the scope is unknown.
     """
 
     name: str
@@ -44,23 +44,23 @@ class Column:
     def __post_init__(self) -> None:
         if self.direction not in DIRECTIONS or self.scope not in SCOPES:
             raise ValueError(
-                f"column {self.name}: its direction is one of {', '.join(DIRECTIONS)}, its scope "
-                f"one of {', '.join(SCOPES)}, not {self.direction!r} and {self.scope!r}"
+                f"column {self.name}: direction={self.direction!r} must be one of "
+                f"{', '.join(DIRECTIONS)} and scope={self.scope!r} one of {', '.join(SCOPES)}"
             )
 
     @property
     def ranked(self) -> bool:
-        """Whether one end of it is better."""
+        """True if one end of the number is better."""
         return self.direction != "none"
 
     def text(self, value: float | None, signed: bool = False) -> str:
-        """A value with the column's decimals; empty for NaN and None."""
+        """Format a value with the column's decimals; NaN and None give an empty string."""
         if value is None or isnan(value):
             return ""
         return f"{value:{'+' if signed else ''}.{self.digits}f}"
 
 
-# The loss that a method states for its evaluation: no metric of ours, but logged and monitored.
+# The loss that a method reports in evaluation: not a metric, but logged and monitored like one.
 LOSS = Column(
     name="loss", heading="loss", digits=4, direction="min", scope="whole", truth=None, brief=False
 )
@@ -69,7 +69,7 @@ Columns = dict[str, Column]
 
 
 def named(columns: Iterable[Column]) -> Columns:
-    """Columns by their names.
+    """Return columns by their names.
 
     Raises:
         InputError: two metrics measure a number of the same name.
@@ -78,51 +78,53 @@ def named(columns: Iterable[Column]) -> Columns:
     for column in columns:
         if column.name in found:
             raise InputError(
-                f"metrics: two of them measure {column.name}; leave one out, with metrics.NAME=null"
+                f"metrics: two of them measure {column.name}; type metrics.NAME=null for one of "
+                "the two"
             )
         found[column.name] = column
     return found
 
 
 def ranked(columns: Mapping[str, Column]) -> list[Column]:
-    """Those that tables show."""
+    """Return the columns that tables show."""
     return [column for column in columns.values() if column.ranked]
 
 
 def leading(columns: Mapping[str, Column]) -> list[Column]:
-    """The two that stand for all: in these, methods are compared where nothing else is asked for."""
-    return [one for one in columns.values() if one.ranked and one.brief and one.scope != "set"][:2]
+    """Return the two columns in which methods are compared unless others are asked for."""
+    brief = (column for column in ranked(columns) if column.brief)
+    return [column for column in brief if column.scope != "set"][:2]
 
 
 def better_end(monitor: str, columns: Mapping[str, Column]) -> str:
-    """Which end of a number of validation is better, "max" or "min".
+    """Return which end of a number of validation is better, "max" or "min".
 
     Args:
-        monitor: such as "val/psnr_hole"
+        monitor: name of the number, such as "val/psnr_hole"
         columns: what validation measures
 
     Raises:
-        InputError: nothing measures it, or neither end is better.
+        InputError: no metric measures the number, or neither end of it is better.
     """
     known = {f"val/{column.name}": column for column in ranked(columns)}
     if monitor not in known:
         raise InputError(
-            f"monitor={monitor}: no metric ranks it; there are {', '.join(known)}. For a number "
-            "that the method logs by itself type callbacks.best.mode=max or min with it"
+            f"monitor={monitor}: no metric ranks this number; type one of {', '.join(known)}, or "
+            "add callbacks.best.mode=max or callbacks.best.mode=min if the method logs this number"
         )
     return known[monitor].direction
 
 
 def as_plain(columns: Mapping[str, Column]) -> list[dict[str, Any]]:
-    """As `metrics.json` holds them."""
+    """Return columns as `metrics.json` stores them."""
     return [asdict(column) for column in columns.values()]
 
 
 def from_plain(columns: Iterable[Mapping[str, Any]]) -> Columns:
-    """What `as_plain` wrote.
+    """Return the columns that `as_plain` wrote.
 
     Raises:
-        TypeError: a column lacks a fact, or has one that is unknown.
+        TypeError: a column lacks a field or has an unknown one.
         ValueError: see `Column`.
     """
     return named(Column(**column) for column in columns)

@@ -40,18 +40,18 @@ def _distance(name: str, heading: str, digits: int) -> Column:
 class InceptionDistances(SetMetric):
     """FID and KID between the images and their completions, in the features of one Inception pass.
 
-    They need torch-fidelity, which `pip install inpainting[perceptual]` brings, and its weights;
-    without either they are left out, and a line says what to fetch. The network is built when it is
-    first needed.
+    Both need torch-fidelity, which `pip install inpainting[perceptual]` installs, and its weights.
+    If either is missing, both distances are left out and a warning says what to fetch. The network
+    is built when it is first needed.
 
     Args:
         weights: path of torch-fidelity's Inception weights
-        download: fetch them where no path is given
-        kid_subsets: random subsets of the set that KID is averaged over
-        kid_subset_size: images in each; of a smaller set all
+        download: download the weights if no path is given
+        kid_subsets: number of random subsets that KID is averaged over
+        kid_subset_size: images per subset; a smaller set is its own subset
 
     Raises:
-        InputError: a path where nothing is
+        InputError: `weights` is not a file.
     """
 
     columns = (_distance("fid", "FID", 2), _distance("kid", "KID", 4))
@@ -83,10 +83,10 @@ class InceptionDistances(SetMetric):
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
         with torch.inference_mode(False):
-            for one in (self._count, self._distances):
-                if one is not None:
-                    one.to(device)
-                    one.reset()
+            for metric in (self._count, self._distances):
+                if metric is not None:
+                    metric.to(device)
+                    metric.reset()
 
     def update(self, completed: Completed) -> None:
         """Add a batch."""
@@ -96,7 +96,7 @@ class InceptionDistances(SetMetric):
             self._wanted = self._distances is not None
         if self._distances is None or not len(completed):
             return
-        # Out of inference mode, which would taint the sums that later batches add to.
+        # Later batches could not add to sums that were created in inference mode.
         with torch.inference_mode(False), torch.no_grad():
             self._distances.to(completed.image.device)
             for images, real in ((completed.image, True), (completed.first, False)):
@@ -105,17 +105,17 @@ class InceptionDistances(SetMetric):
             self._count.update(len(completed))
 
     def _load(self) -> FeatureShare:
-        if self.weights:  # torch-fidelity would unpickle whatever the file holds
+        if self.weights:  # refuses arbitrary objects, which torch-fidelity would unpickle
             torch.load(self.weights, map_location="cpu", weights_only=True)
         network = NoTrainInceptionV3("inception-v3-compat", ["2048"], self.weights)
-        network.num_features = 2048  # else FID would run the network to learn it
+        network.num_features = 2048  # otherwise FID runs the network to find out
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save")
             kid = KernelInceptionDistance(network, subsets=self.kid_subsets)
         return FeatureShare({"fid": FrechetInceptionDistance(network), "kid": kid})
 
     def compute(self) -> dict[str, float]:
-        """Both distances; NaN for fewer than two images."""
+        """Return both distances; NaN for fewer than two images."""
         if self._distances is None:
             return {}
         number = int(self._count.compute())
@@ -123,6 +123,6 @@ class InceptionDistances(SetMetric):
             return {"fid": math.nan, "kid": math.nan}
         self._distances["kid"].subset_size = min(self.kid_subset_size, number)
         with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)  # the same subsets each time
+            torch.default_generator.manual_seed(0)  # the same subsets of KID each time
             fid, kid = self._distances["fid"].compute(), self._distances["kid"].compute()[0]
         return {"fid": float(fid), "kid": float(kid)}

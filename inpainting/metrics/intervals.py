@@ -1,19 +1,19 @@
-"""The paired interval of a difference between two methods on the same images."""
+"""The confidence interval of a paired difference between two methods on the same images."""
 
 import numpy as np
 
 
 def paired_difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
-    """Mean of a - b over the same images, with its 95 % interval by Student's t.
+    """Return the mean of a - b over the same images, with its 95 % interval by Student's t.
 
     Args:
-        a: (N,)
-        b: (N,); images with NaN in either are left out
+        a: (N,), one value per image
+        b: (N,); images with NaN in a or b are left out
 
     Returns:
-        mean, lower and upper limit; the limits are NaN for fewer than two images
+        mean, lower limit and upper limit; the limits are NaN for fewer than two images
     """
-    from scipy import stats  # takes half a second to import
+    from scipy import stats  # imported here because the import takes half a second
 
     difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
     difference = difference[~np.isnan(difference)]

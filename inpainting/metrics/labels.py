@@ -1,4 +1,4 @@
-"""Whether completions still show what their images are labelled as, by a classifier of the data."""
+"""Metrics that judge with a classifier of the data whether completions still show the label."""
 
 import math
 from collections.abc import Callable
@@ -19,8 +19,8 @@ UNLABELLED = (
     "metrics=labels needs labelled data: type data=mnist or data=digits, or metrics=default"
 )
 
-# From a data module to a frozen module in evaluation mode. Called with images (B, C, H, W) in [0, 1]
-# it gives logits (B, classes); its `features` gives (B, num_features).
+# Maps a data module to a frozen module in evaluation mode. That module maps images (B, C, H, W) in
+# [0, 1] to logits (B, classes), and its method `features` maps them to (B, num_features).
 ClassifierOf = Callable[[Any], nn.Module]
 
 
@@ -37,13 +37,13 @@ def _agreement(name: str, heading: str, direction: str, truth: float | None) -> 
 
 
 class LabelAgreement(ImageMetric):
-    """1 where a classifier reads the completion as the image's label, else 0.
+    """Label agreement: 1 if a classifier assigns the image's label to the completion, else 0.
 
-    `label_agreement_untouched` is the same of the images themselves, which is what good completions
+    `label_agreement_untouched` is the same number for the images themselves, which good completions
     can reach.
 
     Args:
-        classifier: see `ClassifierOf`; asked once for each data module
+        classifier: see `ClassifierOf`; called once per data module
     """
 
     columns = (
@@ -55,7 +55,7 @@ class LabelAgreement(ImageMetric):
         self._classifier_of, self._data = classifier, None
 
     def prepare(self, data: Any) -> None:
-        """Take the classifier of this data.
+        """Get the classifier of this data.
 
         Raises:
             InputError: the data has no labels.
@@ -68,7 +68,7 @@ class LabelAgreement(ImageMetric):
         """Measure a batch; see `ImageMetric`.
 
         Raises:
-            InputError: there is no label.
+            InputError: the batch has no labels.
         """
         if completed.label is None:
             raise InputError(UNLABELLED)
@@ -86,12 +86,13 @@ class LabelAgreement(ImageMetric):
 
 
 class FrechetDistance(SetMetric):
-    """The Fréchet distance (arXiv 1706.08500) between features of images and of completions.
+    """The Fréchet distance (arXiv 1706.08500) between the features of images and completions.
 
-    It is biased: it falls as the number of images grows, so only sets of equal size compare.
+    The distance is biased: it falls as the number of images grows, so only sets of equal size can
+    be compared.
 
     Args:
-        classifier: see `ClassifierOf`; asked once for each data module
+        classifier: see `ClassifierOf`; called once per data module
     """
 
     columns = (
@@ -106,14 +107,14 @@ class FrechetDistance(SetMetric):
         ),
     )
     packages = ("torchmetrics",)
-    at_validation = False  # it says little of a few images
+    at_validation = False  # the distance says little about the few images of a validation
 
     def __init__(self, classifier: ClassifierOf):
         self._classifier_of, self._data = classifier, None
         self._count, self._broken = SumMetric(), SumMetric()
 
     def prepare(self, data: Any) -> None:
-        """Take the classifier of this data.
+        """Get the classifier of this data.
 
         Raises:
             InputError: the data has no labels.
@@ -125,14 +126,14 @@ class FrechetDistance(SetMetric):
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
         with torch.inference_mode(False):
-            for one in (self._frechet, self._count, self._broken):
-                one.to(device).reset()
+            for metric in (self._frechet, self._count, self._broken):
+                metric.to(device).reset()
 
     def update(self, completed: Completed) -> None:
         """Add a batch."""
         if not len(completed):
             return
-        # Out of inference mode, which would taint the sums that later batches add to.
+        # Later batches could not add to sums that were created in inference mode.
         with torch.inference_mode(False), torch.no_grad():
             for images, real in ((completed.image, True), (completed.first, False)):
                 self._frechet.update(to_eight_bits(images.float()), real=real)
@@ -140,16 +141,16 @@ class FrechetDistance(SetMetric):
             self._broken.update((~completed.first.isfinite()).flatten(1).any(1).sum())
 
     def compute(self) -> dict[str, float]:
-        """The distance; NaN for fewer than two images, and for completions that are not finite."""
+        """Return the distance; NaN for fewer than two images or for non-finite completions."""
         with torch.inference_mode(False), torch.no_grad():
             number, broken = int(self._count.compute()), int(self._broken.compute())
-            # A matrix that is not finite must not reach the eigenvalues: oneMKL ends the process.
+            # A non-finite matrix must not reach the eigenvalue solver: oneMKL ends the process.
             measurable = number > 1 and not broken
             return {"frechet": float(self._frechet.compute()) if measurable else math.nan}
 
 
 class _Features(nn.Module):
-    """The features of a classifier, as torchmetrics calls for them."""
+    """A classifier's features as a module, which is what torchmetrics expects."""
 
     def __init__(self, classifier: nn.Module):
         super().__init__()

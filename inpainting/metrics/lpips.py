@@ -1,4 +1,4 @@
-"""LPIPS (arXiv 1801.03924): the distance of two images in the features of a classifier."""
+"""LPIPS (arXiv 1801.03924): the distance between two images in the features of a classifier."""
 
 import logging
 
@@ -15,7 +15,7 @@ from inpainting.metrics.columns import Column
 from inpainting.metrics.weights import building, check_path, to_colour
 
 NETWORKS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}  # torchvision's names
-SMALLEST_SIDE = 64  # smaller images are enlarged to it; AlexNet's pooling needs 35
+SMALLEST_SIDE = 64  # pixels, to which smaller images are enlarged; AlexNet's pooling needs 35
 
 log = logging.getLogger(__name__)
 
@@ -23,16 +23,16 @@ log = logging.getLogger(__name__)
 class LPIPS(ImageMetric):
     """LPIPS of each completion, through torchmetrics.
 
-    Without weights it is left out, and a line says what to fetch. The network is built when it is
-    first needed, frozen and in evaluation mode.
+    Without weights LPIPS is left out, and a warning says what to fetch. The network is built when
+    it is first needed; it is frozen and in evaluation mode.
 
     Args:
         network: alex, vgg or squeeze
         weights: path of torchvision's weights of that network
-        download: fetch them where no path is given
+        download: download the weights if no path is given
 
     Raises:
-        InputError: an unknown network, or a path where nothing is
+        InputError: the network is unknown, or `weights` is not a file.
     """
 
     columns = (
@@ -78,16 +78,16 @@ class LPIPS(ImageMetric):
 
 
 def _load(name: str, path: str | None) -> nn.Module:
-    """LPIPS with its own linear layers, which torchmetrics brings, on torchvision's network."""
+    """Build LPIPS with its linear layers from torchmetrics on torchvision's network."""
     if path is None:
         weights = get_model_weights(NETWORKS[name]).DEFAULT.get_state_dict(progress=False)
     else:
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    lpips = _NoTrainLpips(net=name, pnet_rand=True)  # random: its own way is a download
+    lpips = _NoTrainLpips(net=name, pnet_rand=True)  # random, because the alternative is a download
     lpips.net.load_state_dict(
         {  # slice2.3.weight (or slices.1.3.weight) is torchvision's features.3.weight
-            own: weights["features." + own.removeprefix("slices.").split(".", 1)[1]]
-            for own in lpips.net.state_dict()
+            key: weights["features." + key.removeprefix("slices.").split(".", 1)[1]]
+            for key in lpips.net.state_dict()
         }
     )
     return lpips

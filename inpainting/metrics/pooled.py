@@ -1,4 +1,4 @@
-"""The PSNR of all hole pixels of a set together."""
+"""The PSNR pooled over all hole pixels of a set."""
 
 import math
 
@@ -15,9 +15,9 @@ from inpainting.metrics.reconstruction import MAX_PSNR, hole_error
 class PooledPSNR(SetMetric):
     """PSNR of the mean squared error over the hole pixels of all images.
 
-    The mean of the images' own PSNR counts a hole that lies in an empty background, where nothing
-    can go wrong, as much as any other: an erased MNIST digit scores 13.4 dB by the mean of images
-    and 7.5 dB pooled.
+    The mean of the PSNR of each image gives a hole in an empty background, where nothing can go
+    wrong, as much weight as any other: erased MNIST digits score 13.4 dB as a mean over images and
+    7.5 dB pooled.
     """
 
     columns = (
@@ -46,12 +46,12 @@ class PooledPSNR(SetMetric):
         """Add a batch."""
         hole = completed.mask > 0.5
         _, squared = hole_error(completed.saved, completed.image.float(), hole)
-        with torch.inference_mode(False):  # which would taint the sums that later batches add to
+        with torch.inference_mode(False):  # later batches could not add to sums created in it
             self._sums.update(squared.double().sum(), hole.sum() * completed.image.shape[1])
 
     def compute(self) -> dict[str, float]:
-        """The number; NaN for a set without a hole, or with a broken completion in it."""
-        squared, values = (float(one) for one in self._sums.compute())
+        """Return the number; NaN for a set without any hole or with a broken completion."""
+        squared, values = (float(total) for total in self._sums.compute())
         if not values or math.isnan(squared):
             return {"psnr_hole_pooled": math.nan}
         error = squared / values
@@ -59,7 +59,7 @@ class PooledPSNR(SetMetric):
 
 
 class _Sums(torchmetrics.Metric):
-    """Over all batches and processes: squared error of the hole pixels, and their number."""
+    """Squared error and number of the hole pixels, summed over all batches and processes."""
 
     full_state_update = False
 

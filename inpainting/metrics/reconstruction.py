@@ -1,4 +1,4 @@
-"""How near a completion is to its image: PSNR, SSIM and L1, in the hole, around it and as a whole."""
+"""PSNR, SSIM and L1 between completion and image: in the hole, around the hole and as a whole."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from inpainting.metrics.base import ImageMetric
 from inpainting.metrics.columns import Column
 from inpainting.metrics.ssim import RADIUS, structural_similarity
 
-MAX_PSNR = 100.0  # dB; identical images would have infinity, and with them their mean
+MAX_PSNR = 100.0  # dB; identical images would score infinity, and so would the mean of their set
 
 
 def _psnr(name: str, heading: str, scope: str, brief: bool) -> Column:
@@ -41,14 +41,14 @@ def _l1(name: str, heading: str, scope: str) -> Column:
 class Reconstruction(ImageMetric):
     """L1, PSNR and SSIM of each completion, rounded to 8 bits as it would be saved.
 
-    `*_hole` counts the pixels with mask > 0.5 and is NaN for an image without any; `*_local` is the
-    crop around the hole.
+    `*_hole` covers the pixels with mask > 0.5 and is NaN for an image without such pixels;
+    `*_local` covers the local crop around the hole.
 
     Args:
-        local_share: side of the local crop as a share of the image's, in (0, 1]
+        local_share: side of the local crop as a share of the image's side, in (0, 1]
 
     Raises:
-        InputError: a share outside (0, 1]
+        InputError: `local_share` is outside (0, 1].
     """
 
     columns = (
@@ -74,7 +74,7 @@ class Reconstruction(ImageMetric):
         """Refuse images smaller than SSIM's window.
 
         Raises:
-            InputError: they are.
+            InputError: the images are smaller than that window.
         """
         side = data.image_size
         structural_similarity(*torch.zeros(2, 1, 1, side, side))
@@ -84,7 +84,7 @@ class Reconstruction(ImageMetric):
         """Measure a batch; see `ImageMetric`.
 
         Raises:
-            InputError: images smaller than SSIM's window
+            InputError: the images are smaller than SSIM's window.
         """
         completion, image, mask = completed.saved, completed.image.float(), completed.mask
         size = local_size(*image.shape[2:], self.local_share)
@@ -98,7 +98,7 @@ class Reconstruction(ImageMetric):
         inner = similarity[..., RADIUS:-RADIUS, RADIUS:-RADIUS]
         measured = {
             "psnr_hole": (-10 * (squared / values).log10()).clamp(max=MAX_PSNR),
-            # Every hole pixel counts, also those at the border, which `ssim` leaves out.
+            # All hole pixels count, including those at the image's border, which `ssim` omits.
             "ssim_hole": torch.where(hole, similarity, 0).sum((1, 2, 3)) / hole_pixels,
             "l1_hole": error.abs().sum((1, 2, 3)) / values,  # 0 / 0 is NaN: no hole
             "psnr_local": psnr(local, local_image),
@@ -111,13 +111,13 @@ class Reconstruction(ImageMetric):
 
 
 def hole_error(completion: Tensor, image: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
-    """The error inside the hole (B, C, H, W), zero elsewhere, and the sum of its squares (B,)."""
+    """Return the error in the hole (B, C, H, W), zero elsewhere, and its sum of squares (B,)."""
     error = torch.where(hole, completion - image, 0)
     return error, error.square().sum((1, 2, 3))
 
 
 def psnr(completion: Tensor, image: Tensor) -> Tensor:
-    """PSNR of each image in dB, at most `MAX_PSNR`; (B,)."""
+    """Return the PSNR of each image in dB, at most `MAX_PSNR`; (B,)."""
     values = peak_signal_noise_ratio(
         completion, image, data_range=1.0, dim=(1, 2, 3), reduction="none"
     )

@@ -1,4 +1,4 @@
-"""How far several completions of one hole lie apart."""
+"""The spread of several completions of one hole."""
 
 import torch
 from torch import Tensor
@@ -10,10 +10,11 @@ from inpainting.metrics.columns import Column
 
 
 class Spread(ImageMetric):
-    """The standard deviation (with k - 1) of each hole pixel and channel among an image's k completions.
+    """Standard deviation (with k - 1) of hole pixels and channels among an image's k completions.
 
-    It is averaged over the hole, NaN for an image without one, and left out where there is only one
-    completion. Neither end of it is better: a method that is sure of itself has little.
+    The spread is averaged over the hole, is NaN for an image without a hole, and is left out if
+    there is only one completion. Neither end is better: a method that is certain of its completion
+    has little spread.
     """
 
     columns = (

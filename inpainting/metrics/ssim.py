@@ -12,13 +12,13 @@ RADIUS = 5  # the window is 11 pixels wide
 
 
 def structural_similarity(completion: Tensor, image: Tensor) -> Tensor:
-    """SSIM's map (Wang et al. 2004): Gaussian window of sigma 1.5 and 11 pixels, range 1.
+    """Return the SSIM map (Wang et al. 2004): Gaussian window of sigma 1.5 and 11 pixels, range 1.
 
-    The mean of all but its 5-pixel border, where the image is mirrored, is scikit-image's
+    The mean of the map without its 5-pixel border, where the image is mirrored, is scikit-image's
     `structural_similarity(gaussian_weights=True, sigma=1.5, use_sample_covariance=False)`. The
     window is separable and applied as two matrix products in double precision: torchmetrics' 2D
-    convolution is up to 1e-4 off in single precision, where an image is flat, and in double
-    slower by far.
+    convolution is off by up to 1e-4 in single precision where an image is flat, and far slower in
+    double precision.
 
     Args:
         completion: (B, C, H, W)
@@ -28,7 +28,7 @@ def structural_similarity(completion: Tensor, image: Tensor) -> Tensor:
         (B, C, H, W) float64
 
     Raises:
-        InputError: a side shorter than the window
+        InputError: a side is shorter than the window.
     """
     height, width = image.shape[2:]
     if min(height, width) < 2 * RADIUS + 1:
@@ -49,7 +49,7 @@ def structural_similarity(completion: Tensor, image: Tensor) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _window(side: int, device: torch.device) -> Tensor:
-    """The Gaussian window as a (side, side) float64 matrix; beyond the border the image mirrors."""
+    """Return the Gaussian window as a (side, side) float64 matrix; borders mirror the image."""
     offsets = np.arange(-RADIUS, RADIUS + 1)
     weights = np.exp(-0.5 * (offsets / 1.5) ** 2)
     source = np.pad(np.arange(side), RADIUS, mode="reflect")

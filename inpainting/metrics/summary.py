@@ -1,4 +1,4 @@
-"""From numbers of each image to those of the set."""
+"""The means over a set of the numbers of its images."""
 
 from collections.abc import Mapping
 
@@ -10,15 +10,15 @@ from inpainting.metrics.columns import Column
 def means(
     rows: Mapping[str, np.ndarray], columns: Mapping[str, Column], hole_pixels: np.ndarray
 ) -> dict[str, float]:
-    """The mean of each column over its images.
+    """Return the mean of each column over the images.
 
-    A column of scope "hole" is averaged over the images that have one; any other NaN comes of a
-    broken completion and makes the mean NaN.
+    A column of scope "hole" is averaged over the images that have a hole. Any other NaN stems from
+    a broken completion and makes the mean NaN.
 
     Args:
-        rows: (N,) for each name
-        columns: by the same names
-        hole_pixels: (N,), pixels of each image's hole
+        rows: (N,) values for each column name
+        columns: the columns, by the same names
+        hole_pixels: (N,), number of pixels in each image's hole
     """
     found = {}
     for name, values in rows.items():

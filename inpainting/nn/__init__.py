@@ -1,1 +1,1 @@
-"""Networks: plain torch, no Lightning."""
+"""Networks in plain torch, without Lightning."""

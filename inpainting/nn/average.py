@@ -1,4 +1,4 @@
-"""The exponential moving average of a network's weights."""
+"""Exponential moving average of a network's weights."""
 
 import copy
 
@@ -7,17 +7,18 @@ from torch import Tensor, nn
 
 
 class Average(nn.Module):
-    """A copy of a network that follows it slowly, for evaluation alone.
+    """A copy of a network that follows the network slowly and is used only for evaluation.
 
-    Batch norms' running statistics are averaged as well: the averaged weights put out other
-    activations than the present ones, and the present statistics would not fit them. The copy is
+    The running statistics of batch norms are averaged too: the averaged weights produce other
+    activations than the current weights, so the current statistics would not fit them. The copy is
     always in evaluation mode and part of the state dict, so it resumes with everything else.
 
     Args:
-        network: followed from its present weights
+        network: the network to follow, starting from its current weights
 
     Attributes:
-        changes: how often its weights have changed, for what is derived from them
+        network: the averaged copy
+        changes: how often the averaged weights have changed, which tells `Folded` to refresh
     """
 
     def __init__(self, network: nn.Module):
@@ -28,7 +29,7 @@ class Average(nn.Module):
         self.register_load_state_dict_post_hook(_note_change)
 
     def train(self, mode: bool = True) -> "Average":
-        """Stay in evaluation mode."""
+        """Stay in evaluation mode, whatever the mode asked for."""
         return super().train(False)
 
     @torch.no_grad()
@@ -39,7 +40,7 @@ class Average(nn.Module):
         self.changes += 1
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """The averaged network's output."""
+        """Return the averaged network's output."""
         return self.network(*inputs)
 
 
@@ -48,12 +49,13 @@ def _note_change(average: Average, _: object) -> None:
 
 
 def _floating(network: nn.Module) -> list[Tensor]:
-    return [one for one in (*network.parameters(), *network.buffers()) if one.is_floating_point()]
+    tensors = (*network.parameters(), *network.buffers())
+    return [tensor for tensor in tensors if tensor.is_floating_point()]
 
 
 def decay_after(steps: int, decay: float) -> float:
-    """The decay after so many steps: short at first, so that the random start is soon forgotten.
+    """Return the decay after n steps, which starts low so that the random start is soon forgotten.
 
-    min(decay, (1 + n) / (10 + n)), TensorFlow's rule for `num_updates`.
+    The decay is min(decay, (1 + n) / (10 + n)), TensorFlow's rule for `num_updates`.
     """
     return min(decay, (1 + steps) / (10 + steps))

@@ -1,4 +1,4 @@
-"""A small network that reads an image's label: convolutions with batch norm (arXiv 1502.03167)."""
+"""A small network that classifies images: convolutions with batch norm (arXiv 1502.03167)."""
 
 from math import log2
 
@@ -6,17 +6,17 @@ from torch import Tensor, nn
 
 
 class Classifier(nn.Module):
-    """Features of an image, the means of its last map, and from them logits of the classes.
+    """A classifier whose features are the spatial means of its last map.
 
-    66,346 parameters for one channel, 28 px and ten classes. Images of any size go in; the size
-    that is named decides how often the map is halved, so that it ends about 7 pixels wide.
+    It has 66,346 parameters for one channel, 28 px and ten classes. It accepts images of any size;
+    `image_size` decides how often the map is halved, so that the last map is about 7 pixels wide.
 
     Args:
         channels: image channels
         image_size: side of the images, in pixels
         classes: number of labels
         width: channels of the first map, doubled at each halving up to `num_features`
-        num_features: numbers that the logits are made of
+        num_features: length of the feature vector that the logits are computed from
     """
 
     def __init__(
@@ -30,16 +30,16 @@ class Classifier(nn.Module):
         for o in widths:
             layers += [*_convolution(i, o, kernel, stride=2), *_convolution(o, o, 3)]
             i, kernel = o, 3
-        self.num_features = num_features  # torchmetrics asks for it
+        self.num_features = num_features  # torchmetrics reads this attribute
         self.map = nn.Sequential(*layers)
         self.head = nn.Linear(num_features, classes)
 
     def features(self, image: Tensor) -> Tensor:
-        """(B, C, H, W) in [0, 1] to (B, num_features)."""
+        """Map images (B, C, H, W) in [0, 1] to features (B, num_features)."""
         return self.map(image - 0.5).mean((2, 3))
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, C, H, W) in [0, 1] to logits (B, classes)."""
+        """Map images (B, C, H, W) in [0, 1] to logits (B, classes)."""
         return self.head(self.features(image))
 
 

@@ -1,7 +1,8 @@
 """The convolutional autoencoders of report 002, for digits and for colour images.
 
-Report 002 (ULPGC) names layers without strides, with which its decoder cannot be built; the strides
-here are its authors' code's. Each network takes other sizes and channels than the report's.
+Report 002 (ULPGC) lists the layers without strides, and its decoder cannot be built without them;
+the strides here come from the authors' code. Each network also accepts other image sizes and
+channel counts than the report's.
 """
 
 import torch
@@ -21,22 +22,22 @@ def _check(image_size: int, least: int, latent: int) -> None:
 
 
 def _halved(size: int, padding: int) -> int:
-    """Side after a convolution or pooling of kernel 3 and stride 2."""
+    """Return the side of a map after a convolution or pooling of kernel 3 and stride 2."""
     return (size + 2 * padding - 3) // 2 + 1
 
 
 class DigitAutoencoder(nn.Module):
     """Three convolutions down, a narrow latent, three transposed convolutions up.
 
-    87,125 parameters for 28 px, one channel and a latent of 4.
+    The network has 87,125 parameters for 28 px, one channel and a latent of 4.
 
     Args:
         channels: image channels
         image_size: side in pixels, at least 9
-        latent: numbers that the whole image is pressed into
+        latent: length of the latent vector, at least 1
 
     Raises:
-        InputError: smaller images, or no latent.
+        InputError: `image_size` or `latent` is too small.
     """
 
     def __init__(self, channels: int = 1, image_size: int = 28, latent: int = 4):
@@ -59,7 +60,7 @@ class DigitAutoencoder(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(128, latent),
         )
-        # Output padding undoes the rounding of the encoder's strides, whatever the size.
+        # Output padding undoes the rounding of the encoder's strides for every image size.
         self.decoder = nn.Sequential(
             nn.Linear(latent, 128),
             nn.ReLU(inplace=True),
@@ -76,25 +77,25 @@ class DigitAutoencoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, image_size, image_size) to the same shape, in [0, 1]."""
+        """Map (B, C, image_size, image_size) to the same shape, in [0, 1]."""
         return torch.sigmoid(self.decoder(self.encoder(x)).float())
 
 
 class ColourAutoencoder(nn.Module):
     """Convolution and pooling down to 8x8 at 512 px, upsampling and transposed convolution up.
 
-    1,137,379 parameters for 512 px, three channels and a latent of 128. At other sizes the decoder
-    still ends near the image's size, and its output is brought to it; at 512 px that changes
-    nothing. (The report's kernel 8 of the first transposed convolution reaches no such size; 3 is
-    its authors' code's.)
+    The network has 1,137,379 parameters for 512 px, three channels and a latent of 128. At other
+    sizes the decoder's output is close to the image's size and is resized to it; at 512 px no
+    resizing happens. (The report gives the first transposed convolution a kernel of 8, which does
+    not lead to the image's size; the kernel of 3 is that of the authors' code.)
 
     Args:
         channels: image channels
         image_size: side in pixels, at least 33
-        latent: numbers that the whole image is pressed into
+        latent: length of the latent vector, at least 1
 
     Raises:
-        InputError: smaller images, or no latent.
+        InputError: `image_size` or `latent` is too small.
     """
 
     def __init__(self, channels: int = 3, image_size: int = 512, latent: int = 128):
@@ -141,7 +142,7 @@ class ColourAutoencoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, image_size, image_size) to the same shape, in [0, 1]."""
+        """Map (B, C, image_size, image_size) to the same shape, in [0, 1]."""
         image = torch.sigmoid(self.decoder(self.encoder(x)).float())
         if image.shape[-1] == self.image_size:
             return image

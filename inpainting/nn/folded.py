@@ -1,4 +1,4 @@
-"""An averaged network as it samples: at a given precision, its batch norms folded in."""
+"""The averaged network prepared for sampling: in a given precision, with folded batch norms."""
 
 import copy
 from itertools import pairwise
@@ -11,10 +11,11 @@ from inpainting.nn.average import Average
 
 
 def fold(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode that computes the same with fewer operations.
+    """Return a copy in evaluation mode that computes the same function with fewer operations.
 
-    A batch norm that follows a convolution in an `nn.Sequential` becomes part of its weights. At
-    bfloat16 this is more exact too, if folded before the weights are rounded.
+    A batch norm that follows a convolution in an `nn.Sequential` is merged into the convolution's
+    weights. In bfloat16 the result is also more accurate, provided that the batch norm is folded
+    before the weights are rounded.
     """
     network = copy.deepcopy(network).eval()
     for module in network.modules():
@@ -27,15 +28,16 @@ def fold(network: nn.Module) -> nn.Module:
 
 
 class Folded:
-    """Keeps a folded copy of an averaged network, and brings it up to date when it is asked for.
+    """Keeps a folded copy of an averaged network and updates the copy on request.
 
-    It is no module, so that the copy is no part of the state of a method that has one.
+    The class is not a module, so that the copy stays out of the state dict of the method that owns
+    it.
 
     Args:
-        average: what is copied
+        average: the averaged network to copy
 
     Attributes:
-        compiled: compile the copy when it is made
+        compiled: True compiles the copy when it is made
     """
 
     def __init__(self, average: Average):
@@ -45,8 +47,8 @@ class Folded:
         self._changes = 0
 
     def at(self, dtype: torch.dtype, device: torch.device) -> nn.Module:
-        """The copy of the present average, of a precision and on a device."""
-        with torch.inference_mode(False), torch.no_grad():  # weights that can be changed again
+        """Return a folded copy of the current average in this precision, on this device."""
+        with torch.inference_mode(False), torch.no_grad():  # inference tensors could not be updated
             if self._kind != (dtype, device):
                 self._copy = fold(self.average.network).to(device, dtype)
                 if self.compiled:

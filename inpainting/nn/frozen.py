@@ -1,4 +1,4 @@
-"""A network that lets gradients through and keeps none."""
+"""A context in which a network passes gradients on without collecting any."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,10 @@ from torch import nn
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Gradients pass through the network, none is left in it."""
+    """Let gradients pass through the network without accumulating in its parameters.
+
+    All parameters require gradients again when the context ends.
+    """
     network.requires_grad_(False)
     try:
         yield

@@ -1,8 +1,8 @@
 """The networks of GLCIC: Globally and Locally Consistent Image Completion (Iizuka et al. 2017).
 
 Sizes and counts are those of report 004, which trains the paper's structure at 64 px with 28 px
-local crops: 4,889,347 + 29,332,993 parameters. Every block is convolution, ReLU, batch norm, in
-this order. Departures from the paper: two plain convolutions fewer after the dilated ones.
+local crops: 4,889,347 + 29,332,993 parameters. Every block is a convolution, a ReLU and a batch
+norm, in this order. Departure from the paper: two plain convolutions fewer follow the dilated ones.
 """
 
 from collections.abc import Sequence
@@ -32,12 +32,12 @@ class CompletionNetwork(nn.Module):
     """Fully convolutional encoder, dilated bottleneck and decoder (paper, table 1).
 
     Args:
-        in_channels: image channels, plus 1 where the mask comes with it
+        in_channels: image channels, plus 1 if the mask is passed too
         out_channels: image channels
-        width: channels of the first layer (64 in paper and report)
-        dilations: one dilated layer for each; the report's "bottleneck"
+        width: channels of the first layer (64 in the paper and in the report)
+        dilations: dilation of each dilated layer; the report calls these layers "bottleneck"
         bottleneck_convs: plain layers at a quarter of the resolution before the dilated ones
-            (2 in the report's 34-million structure, 1 in its authors' later code)
+            (2 in the report's structure of 34 million parameters, 1 in its authors' later code)
     """
 
     size_multiple = 4  # two layers of stride 2
@@ -68,20 +68,20 @@ class CompletionNetwork(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to (B, out_channels, H, W) in [0, 1]; H, W multiples of 4."""
-        # in float32: bf16 has too few levels near 1 for an image
+        """Map (B, in_channels, H, W) to (B, out_channels, H, W) in [0, 1]; H, W multiples of 4."""
+        # float32, because bf16 has too few levels near 1 for an image
         return torch.sigmoid(self.layers(x).float())
 
 
 def _halving(channels: Sequence[int], image_channels: int, size: int) -> tuple[list, int]:
-    """Blocks of stride 2 with kernel 5, and the side that is left."""
+    """Return blocks of stride 2 and kernel 5, and the side of the map after them."""
     layers: list[nn.Module] = []
     before = image_channels
     for after in channels:
         if size > 1:
             layers += _conv(before, after, kernel=5, stride=2)
         else:
-            # Of a map of one pixel a kernel has only its centre to work on. Besides, torch 2.14
+            # On a map of one pixel only the centre of a kernel sees data. Besides, torch 2.14
             # leaves parts of a larger kernel's bf16 gradient uninitialised there, on CPUs.
             layers += _conv(before, after, kernel=1)
         before, size = after, -(-size // 2)
@@ -89,7 +89,7 @@ def _halving(channels: Sequence[int], image_channels: int, size: int) -> tuple[l
 
 
 def _branch(channels: Sequence[int], image_channels: int, size: int) -> nn.Sequential:
-    """The paper's branch: the last block without batch norm, flattened, 2 * its width out."""
+    """Return the paper's branch: no batch norm in the last block, twice its channels out."""
     layers, size = _halving(channels, image_channels, size)
     features = channels[-1]
     head = [nn.Flatten(), nn.Linear(features * size * size, 2 * features), nn.ReLU(inplace=True)]
@@ -99,7 +99,7 @@ def _branch(channels: Sequence[int], image_channels: int, size: int) -> nn.Seque
 def _later_branch(
     channels: Sequence[int], last: nn.Conv2d, image_channels: int, size: int, pool: bool
 ) -> nn.Sequential:
-    """A branch of the authors' later code, with its flattened or its pooled head."""
+    """Return a branch of the authors' later code, with its flattened or its pooled head."""
     layers, size = _halving(channels, image_channels, size)
     if size == 1:  # see `_halving`
         last = nn.Conv2d(last.in_channels, last.out_channels, 1)
@@ -118,17 +118,20 @@ def _later_branch(
 
 
 class ContextDiscriminator(nn.Module):
-    """Global and local branch, fused into one logit (paper, tables 2 and 3; section 3.3).
+    """A global and a local branch, fused into one logit (paper, tables 2 and 3; section 3.3).
 
     Args:
         channels: image channels
         image_size: side of the global input, in pixels
         local_size: side of the local input, in pixels
-        width: channels of the first layer (64 in paper and report)
-        head: "flatten" is the paper's and the report's 34-million structure: flatten and a layer of
-            1,024. "later" and "later_pool" are the structure of the report's table rows on
-            pooling (its authors' code of December 2020), where the global map is still 2x2 at
-            64 px, so that flattening and global average pooling differ.
+        width: channels of the first layer (64 in the paper and in the report)
+        head: "flatten" is the structure of the paper and of the report's 34 million parameters:
+            flatten and a layer of 1,024. "later" and "later_pool" are the structure of the report's
+            table rows on pooling (its authors' code of December 2020). There the global map is
+            still 2x2 at 64 px, so that flattening and global average pooling differ.
+
+    Raises:
+        InputError: the head is unknown.
     """
 
     def __init__(
@@ -159,7 +162,7 @@ class ContextDiscriminator(nn.Module):
             raise InputError(f"model.head={head}: type {' or '.join(HEADS)}")
 
     def forward(self, image: Tensor, local: Tensor) -> Tensor:
-        """Judge images.
+        """Judge whether images are real.
 
         Args:
             image: (B, C, image_size, image_size)

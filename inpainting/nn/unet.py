@@ -1,7 +1,7 @@
 """The denoiser of report 003: a U-Net of depthwise separable convolutions (arXiv 1505.04597).
 
 The structure is that of the report's authors. Every convolution is followed by batch norm, which
-makes its bias superfluous; the biases are kept, as the report's count has them.
+makes the convolution's bias redundant; the biases are kept because the report counts them.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def _conv(
 
 
 class _Separable(nn.Sequential):
-    """One main block: mix channels, filter each of them, mix again (arXiv 1704.04861)."""
+    """A main block: mix the channels, filter each channel, mix again (arXiv 1704.04861)."""
 
     def __init__(self, i: int, o: int, residual: bool):
         super().__init__(
@@ -35,7 +35,7 @@ class _Separable(nn.Sequential):
 
 
 def _separables(i: int, o: int, count: int, residual: bool) -> nn.Sequential:
-    """`count` blocks; the last one goes from `i` to `o` channels."""
+    """Return `count` blocks, of which the last maps `i` to `o` channels."""
     keeping = [_Separable(i, i, residual) for _ in range(count - 1)]
     return nn.Sequential(*keeping, _Separable(i, o, residual))
 
@@ -45,7 +45,7 @@ def _halve(i: int, o: int) -> nn.Sequential:
 
 
 class _Time(nn.Module):
-    """Adds what an MLP makes of the time embedding to every pixel."""
+    """Adds an MLP of the time embedding to every pixel."""
 
     def __init__(self, time_dim: int, channels: int):
         super().__init__()
@@ -59,7 +59,7 @@ class _Time(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Self-attention among all pixels, added to them (arXiv 1706.03762)."""
+    """Self-attention among all pixels, added to its input (arXiv 1706.03762)."""
 
     def __init__(self, channels: int, head_dim: int = 32):
         super().__init__()
@@ -87,7 +87,7 @@ class _Encoder(nn.Module):
         self.halve = _halve(o // 2, o)
 
     def forward(self, x: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, i, H, W) to (B, o, H/2, W/2), and what skips to the decoder, (B, o/2, H, W)."""
+        """Map (B, i, H, W) to (B, o, H/2, W/2) and to the decoder's skip, (B, o/2, H, W)."""
         skip = self.attention(self.time(self.blocks(x), time))
         return self.halve(skip), skip
 
@@ -101,31 +101,32 @@ class _Decoder(nn.Module):
         self.out = _separables(i // 2, o, 1, residual)
 
     def forward(self, x: Tensor, skip: Tensor, time: Tensor) -> Tensor:
-        """(B, i/2, H/2, W/2) and a skip (B, i/2, H, W) to (B, o, H, W)."""
+        """Map (B, i/2, H/2, W/2) and a skip (B, i/2, H, W) to (B, o, H, W)."""
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = self.blocks(torch.cat([x, skip], 1))
         return self.out(self.attention(self.time(x, time)))
 
 
 class UNet(nn.Module):
-    """Encoder, middle and decoder with skips, told the time by a table and an MLP at each level.
+    """Encoder, middle and decoder with skips; a table and an MLP per level encode the time.
 
-    1,794,625 parameters for one channel and the default arguments.
+    The network has 1,794,625 parameters for one channel and the default arguments.
 
     Args:
         channels: image channels
-        base_dim: channels of the first layer, an even number; the time embedding has four times as
-            many numbers
+        base_dim: channels of the first layer, an even number; the time embedding is four times as
+            long
         dim_mults: channels after each halving, as multiples of `base_dim`
-        timesteps: rows of the table of times
-        attention_levels: the lowest resolutions that get self-attention: 1 is the middle, 2 the
-            level above it too; the report has none
-        residual: add to each block that keeps the channels its input, which costs no parameter.
-            The report does not, but it learns much faster: on scikit-learn's digits at 16 px, with
-            base_dim 24, the loss of batches 100 to 150 was 0.22 with and 0.60 without
+        timesteps: number of times in the table of embeddings
+        attention_levels: number of resolutions, from the lowest up, that have self-attention: 1 is
+            the middle, 2 adds the level above it; the report has none
+        residual: add the input to the output of each block that keeps the number of channels, which
+            costs no parameters. The report does without, but the network learns much faster with
+            it: on scikit-learn's digits at 16 px, with base_dim 24, the loss of batches 100 to 150
+            was 0.22 with and 0.60 without
 
     Raises:
-        InputError: an odd `base_dim`, or more levels of attention than there are.
+        InputError: `base_dim` is odd or below 2, or `attention_levels` exceeds the resolutions.
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class UNet(nn.Module):
     ):
         super().__init__()
         if base_dim < 2 or base_dim % 2:
-            raise InputError(f"model.network.base_dim={base_dim}: type an even number")
+            raise InputError(f"model.network.base_dim={base_dim}: type an even number, 2 or more")
         resolutions = len(dim_mults) + 1
         check_whole("model.network.attention_levels", attention_levels, 0, resolutions)
         time_dim = 4 * base_dim
@@ -172,10 +173,10 @@ class UNet(nn.Module):
 
         Args:
             x: (B, C, H, W), H and W multiples of `size_multiple`
-            t: (B,) int64, or (1,) where all have the same time, in [0, timesteps)
+            t: (B,) int64 in [0, timesteps), or (1,) if all images have the same time
 
         Returns:
-            (B, C, H, W) float32, unbounded; whatever precision the weights have
+            (B, C, H, W) float32, unbounded, whatever the precision of the weights
         """
         time = self.times(t)  # (B, 4 base_dim)
         x = self.stem(x.to(self.head.weight.dtype))

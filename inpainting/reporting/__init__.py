@@ -1,1 +1,1 @@
-"""The report: from folders of runs to tables, images and one page."""
+"""Reports: folders of runs become tables, figures and one page."""

@@ -1,4 +1,4 @@
-"""Whether scores can be trusted: scorers' agreement, and what each made of what was mixed in."""
+"""How far scores can be trusted: agreement of scorers, and their scores of mixed-in images."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,12 +18,12 @@ class Checked:
     """How a scorer judged targets and duplicates.
 
     Args:
-        scorer: the name
-        number: completions scored
-        target: mean local and global score of true images
-        targets: how many of them
-        repeat: mean distance between the two scores of one image, local and global
-        repeats: how many images came twice
+        scorer: name of the scorer
+        number: number of completions that the scorer judged
+        target: mean local and global score of the true images
+        targets: number of true images
+        repeat: mean distance between the two scores of one image, local and global, in points
+        repeats: number of images that were scored twice
     """
 
     scorer: str
@@ -35,22 +35,26 @@ class Checked:
 
 
 def mean_scores(pairs: Iterable[Pair]) -> Pair:
-    """Of local and of global scores; NaN for none."""
+    """Return the means of the local and of the global scores; NaN for no scores."""
     values = np.array(list(pairs), dtype=float).reshape(-1, 2)
     return tuple(values.mean(axis=0).tolist()) if len(values) else (float("nan"), float("nan"))
 
 
 def agreement(given: Mapping[str, Mapping[tuple, Pair]]) -> tuple[float, float]:
-    """Spearman's coefficient and distance of averages, each the mean over pairs of scorers.
+    """Compare the average of local and global that each pair of scorers gave to the same images.
 
     Args:
         given: scorer to image to scores
+
+    Returns:
+        Spearman's coefficient and the distance in points, each the mean over pairs of scorers; NaN
+        where no pair has one
     """
     coefficients, distances = [], []
     for a, b in combinations(given.values(), 2):
         common = sorted(a.keys() & b.keys())
         if common:
-            x, y = (np.array([np.mean(one[key]) for key in common]) for one in (a, b))
+            x, y = (np.array([np.mean(scores[image]) for image in common]) for scores in (a, b))
             distances.append(float(np.abs(x - y).mean()))
             coefficients.append(spearman(x, y)[0])
     known = [value for value in coefficients if not np.isnan(value)]
@@ -61,7 +65,7 @@ def agreement(given: Mapping[str, Mapping[tuple, Pair]]) -> tuple[float, float]:
 
 
 def check_scorer(scorer: str, scores: Sequence[Score]) -> Checked:
-    """How one scorer judged what was mixed in."""
+    """Summarise how one scorer judged the targets and duplicates that were mixed in."""
     kinds = defaultdict(list)
     for score in scores:
         kinds[score.kind].append(score)

@@ -1,4 +1,4 @@
-"""Tables after the settings': does validation loss track quality, who scored how, what failed."""
+"""Tables beside those of settings: tracking by validation loss, scorers, and missing jobs."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from inpainting.runs.measured import Missing
 
 
 def tracking_table(rows: Sequence[Row], panel: Panel) -> Table | None:
-    """Rank correlation of validation loss with every test metric; None without logs."""
+    """Return rank correlations of validation loss with every test metric; None without logs."""
     settings = [row for row in rows if row.trained]
 
     def human(row: Row) -> float:
@@ -25,24 +25,32 @@ def tracking_table(rows: Sequence[Row], panel: Panel) -> Table | None:
         return None
     header = ["measure", "tracked if", "over runs", "p", "runs", "over epochs", "logs"]
     notes = [
-        "Spearman's rank correlation with val/loss: over runs, of the epoch that was tested, with "
-        "the test's number (for the human average, means of the settings); over epochs, with the "
-        "same measure on the validation images within a run, mean over runs. A loss that tracks "
-        "quality is near the sign under “tracked if”; near 0 it says nothing. Runs of one setting "
-        "are not independent, so p is a rough guide."
+        "Spearman's rank correlation with val/loss. Over runs, val/loss of the tested epoch is "
+        "compared with the measure on the test images; for the human average, the means of the "
+        "settings are compared. Over epochs, val/loss is compared with the same measure on the "
+        "validation images within a run, and the coefficients are averaged over runs. For a loss "
+        "that tracks quality the correlation is near the number under “tracked if”; near 0 the "
+        "loss says nothing about quality. Runs of one setting are not independent, so p is only a "
+        "rough guide."
     ]
     return Table(
         f"Does validation loss track quality? {title_of(rows)}",
         header,
-        [_tracking_line(one) for one in found],
+        [_tracking_line(tracked) for tracked in found],
         notes,
     )
 
 
-def _tracking_line(one: Tracking) -> list[Cell]:
-    texts = [one.measure, "+1" if one.direction == "min" else "-1", _signed(one.over_runs)]
-    texts += [EMPTY if np.isnan(one.p_value) else f"{one.p_value:.3f}", str(one.runs)]
-    texts += [_signed(one.over_epochs), str(one.logs) if one.logs else EMPTY]
+def _tracking_line(tracked: Tracking) -> list[Cell]:
+    texts = [
+        tracked.measure,
+        "+1" if tracked.direction == "min" else "-1",
+        _signed(tracked.over_runs),
+        EMPTY if np.isnan(tracked.p_value) else f"{tracked.p_value:.3f}",
+        str(tracked.runs),
+        _signed(tracked.over_epochs),
+        str(tracked.logs) if tracked.logs else EMPTY,
+    ]
     return [Cell(text) for text in texts]
 
 
@@ -51,19 +59,20 @@ def _signed(value: float) -> str:
 
 
 def scorers_table(panel: Panel) -> Table | None:
-    """Each scorer's targets and duplicates; None where nobody scored."""
+    """Return how each scorer judged targets and duplicates; None if there are no scores."""
     if not panel:
         return None
     lines = []
-    for one in panel.checks():
-        texts = [one.scorer, str(one.number), str(one.targets), *_pair(one.target)]
-        texts += [str(one.repeats), *_pair(one.repeat)]
+    for checked in panel.checks():
+        texts = [checked.scorer, str(checked.number), str(checked.targets), *_pair(checked.target)]
+        texts += [str(checked.repeats), *_pair(checked.repeat)]
         lines.append([Cell(text) for text in texts])
     header = ["scorer", "completions", "targets", "their local", "their global"]
     header += ["duplicates", "local apart", "global apart"]
     notes = [
-        "Targets are true images mixed in, which a scorer who looks puts high; duplicates are "
-        "completions shown a second time, scored so many points apart."
+        "Targets are true images mixed in, which an attentive scorer rates high. Duplicates are "
+        "completions shown a second time; “apart” is the mean distance between the two scores, in "
+        "points."
     ]
     return Table("Scorers", header, lines, notes)
 
@@ -73,7 +82,7 @@ def _pair(values: tuple[float, float]) -> list[str]:
 
 
 def missing_table(missing: Sequence[Missing]) -> Table | None:
-    """Jobs without numbers, by name; None where all have them."""
+    """Return the jobs without numbers and the reasons; None if every job has numbers."""
     if not missing:
         return None
     lines = [[Cell(f"{job.folder}"), Cell(job.row), Cell(job.reason)] for job in missing]

@@ -1,15 +1,16 @@
-"""A whole report: tables, figures, images and the page, into one folder."""
+"""Write a whole report, that is tables, figures and the page, into one folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from inpainting.errors import InputError
-from inpainting.metrics.columns import leading
+from inpainting.metrics.columns import Column, leading
 from inpainting.reporting import appendix
-from inpainting.reporting.captions import apart_note, losses_caption, table_notes
+from inpainting.reporting.captions import grid_caption, losses_caption, table_notes
 from inpainting.reporting.curves import loss_curves, losses_left_out
 from inpainting.reporting.figures import metric_by_calls, metric_by_setting
+from inpainting.reporting.findings import Findings
 from inpainting.reporting.formats import as_latex, as_markdown, write_csv
 from inpainting.reporting.human import Panel
 from inpainting.reporting.leaderboard import leaderboard
@@ -20,22 +21,22 @@ from inpainting.reporting.tables import Table, settings_table, tabled_columns
 from inpainting.runs.collect import collect
 from inpainting.runs.measured import Conditions, Missing
 
-DRAWN = 6  # metrics at most that are drawn: those compared, then the others of the brief tables
+DRAWN = 6  # most metrics in a figure: the compared ones first, then the others of the brief tables
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was written.
+    """A written report.
 
     Args:
-        folder: where
-        tables: one for each set of conditions
-        missing: jobs without numbers
+        folder: the folder it was written to
+        tables: one table of settings for each set of conditions
+        missing: the jobs without numbers
     """
 
     folder: Path
-    tables: list[Table]
-    missing: list[Missing]
+    tables: Sequence[Table]
+    missing: Sequence[Missing]
 
 
 def report(
@@ -47,110 +48,135 @@ def report(
     """Write table.md, table.csv, table.tex, report.html and images/ into `out`.
 
     Args:
-        folders: of runs, or holding them
-        out: made if need be; what an earlier report wrote there is replaced
-        metrics: whose differences to the base row are given; none: the two that lead the tables
-        base: row that all others are compared with, in place of what the runs say
+        folders: folders of runs, or folders that contain runs
+        out: output folder; it is created if needed, and an earlier report in it is overwritten
+        metrics: names of the metrics whose differences to the base row are shown; an empty
+            sequence means the two that lead the tables
+        base: label of the row that all others are compared with; None means the row that each
+            run's `compared_with` names
 
     Raises:
-        InputError: nothing to report on, an unknown metric or base, a file that cannot be read.
+        InputError: no job has finished, a metric or the base is unknown, or a file cannot be
+            read.
     """
+    findings = _gather(folders, metrics, base)
+    images = out / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    sections = [_section(findings, conditions, images) for conditions in findings.tables]
+    words = [*folders, f"metric={','.join(findings.metrics)}", *([f"base={base}"] if base else [])]
+    _write(out, words, findings, sections)
+    return Report(out, [section.table for section in sections], findings.missing)
+
+
+def _gather(folders: Sequence[str], metrics: Sequence[str], base: str | None) -> Findings:
     measured, missing = collect(folders)
     if not measured:
         reasons = "; ".join(f"{job.folder}: {job.reason}" for job in missing[:3])
-        raise InputError(f"{' '.join(folders)}: no job has finished ({reasons})")
-    rows = tables_of_rows(measured, base)
-    known = {one.name: one for one in tabled_columns([r for table in rows.values() for r in table])}
+        raise InputError(
+            f"{' '.join(folders)}: no job has finished ({reasons}); type a folder with a finished "
+            "run"
+        )
+    tables = tables_of_rows(measured, base)
+    rows = [row for table in tables.values() for row in table]
+    known = {column.name: column for column in tabled_columns(rows)}
     unknown = [metric for metric in metrics if metric not in known]
     if unknown:
-        raise InputError(f"metric={','.join(unknown)}: not measured; there are {', '.join(known)}")
-    metrics = metrics or [one.name for one in leading(known)]
-    places = [run.folder for run in measured]
-    panel = Panel([*map(Path, folders), *places, *(place.parent for place in places)])
-    (out / "images").mkdir(parents=True, exist_ok=True)
-    sections = [
-        _section(key, table, metrics, panel, missing, out / "images", list(rows))
-        for key, table in rows.items()
-    ]
-    words = [*folders, f"metric={','.join(metrics)}", *([f"base={base}"] if base else [])]
-    _write(out, words, rows, sections, metrics, panel, missing)
-    return Report(out, [section.table for section in sections], missing)
+        raise InputError(
+            f"metric={','.join(unknown)}: not measured; type one or more of {', '.join(known)}"
+        )
+    metrics = metrics or [column.name for column in leading(known)]
+    runs = [run.folder for run in measured]
+    panel = Panel([*map(Path, folders), *runs, *(run.parent for run in runs)])
+    return Findings(tables, metrics, panel, missing)
 
 
-def _section(
-    key: Conditions,
-    rows: Sequence[Row],
-    metrics: Sequence[str],
-    panel: Panel,
-    missing: Sequence[Missing],
-    folder: Path,
-    keys: Sequence[Conditions],
-) -> Section:
-    table = settings_table(rows, metrics, panel, missing)
-    same_holes = [one for one in keys if one.mask_hash == key.mask_hash]
-    note = apart_note(key, [one for one in same_holes if one != key])
-    table.notes = [*table_notes(rows, metrics, panel, missing), *([note] if note else [])]
-    suffix = ""
-    if len(keys) > 1:
-        number = f"{same_holes.index(key) + 1}" if len(same_holes) > 1 else ""
-        table.title += f" (hash {key.mask_hash}{number and f', measurement {number}'})"
-        suffix = f"_{key.mask_hash}{number and f'_{number}'}"
-    figures = _figures(rows, metrics, folder, suffix)
-    return Section(table, figures, appendix.tracking_table(rows, panel))
+def _section(findings: Findings, conditions: Conditions, images: Path) -> Section:
+    rows = findings.tables[conditions]
+    table = settings_table(findings, conditions)
+    table.notes = table_notes(findings, conditions)
+    addition, suffix = _distinction(findings, conditions)
+    table.title += addition
+    figures = _figures(rows, findings.metrics, images, suffix)
+    return Section(table, figures, appendix.tracking_table(rows, findings.panel))
+
+
+def _distinction(findings: Findings, conditions: Conditions) -> tuple[str, str]:
+    """Return what the table adds to its title and to its file names to differ from the others."""
+    if len(findings.tables) == 1:
+        return "", ""
+    addition, suffix = f"hash {conditions.mask_hash}", f"_{conditions.mask_hash}"
+    same_holes = findings.on_same_holes(conditions)
+    if len(same_holes) > 1:
+        number = same_holes.index(conditions) + 1
+        addition, suffix = f"{addition}, measurement {number}", f"{suffix}_{number}"
+    return f" ({addition})", suffix
 
 
 def _figures(
     rows: Sequence[Row], metrics: Sequence[str], folder: Path, suffix: str
 ) -> list[Drawing]:
-    """What can be drawn of a table."""
-    found = []
-    images, left_out = side_by_side(rows)
-    if images is not None:
-        caption = "The first test images, their holes and every row's completion"
-        caption += ", of its first seed." if any(len(row.runs) > 1 for row in rows) else "."
-        if left_out:
-            caption += f" Without images of these: {', '.join(left_out)}."
-        path = folder / f"rows{suffix}.png"
-        images.save(path)
-        found.append(Drawing("The same images through every row", caption, path))
-    compared = [one for one in tabled_columns(rows) if one.name in metrics]
-    others = [one for one in tabled_columns(rows) if one.brief and one not in compared]
+    """Draw every figure that a table has data for."""
+    compared = [column for column in tabled_columns(rows) if column.name in metrics]
+    others = [column for column in tabled_columns(rows) if column.brief and column not in compared]
     drawn = [*compared, *others][:DRAWN]
-    path = folder / f"metrics{suffix}.png"
+    figures = [
+        _grid(rows, folder / f"rows{suffix}.png"),
+        _by_setting(rows, drawn, compared, folder / f"metrics{suffix}.png"),
+        _by_calls(rows, drawn, folder / f"calls{suffix}.png"),
+        _losses(rows, folder / f"losses{suffix}.png"),
+    ]
+    return [figure for figure in figures if figure is not None]
+
+
+def _grid(rows: Sequence[Row], path: Path) -> Drawing | None:
+    grid, left_out = side_by_side(rows)
+    if grid is None:
+        return None
+    grid.save(path)
+    return Drawing(
+        "The same test images completed by every row", grid_caption(rows, left_out), path
+    )
+
+
+def _by_setting(
+    rows: Sequence[Row], drawn: Sequence[Column], compared: Sequence[Column], path: Path
+) -> Drawing:
     metric_by_setting(rows, drawn, compared, path)
     caption = (
-        "Dots are seeds, diamonds their mean, bars their standard deviation; of the differences to "
-        "the base, bars are the paired 95 % intervals over the images."
+        "Dots are seeds, diamonds their means and bars their standard deviations. In the panels of "
+        "differences to the base, bars are paired 95 % intervals over the images."
     )
-    found.append(Drawing("Metric against setting", caption, path))
-    path = folder / f"calls{suffix}.png"
-    if metric_by_calls(rows, drawn, path):
-        caption = "Bars are the standard deviation over seeds, of training and of the completions."
-        found.append(Drawing("Metric against network calls", caption, path))
-    path = folder / f"losses{suffix}.png"
-    if loss_curves(rows, path):
-        caption = losses_caption(losses_left_out(rows))
-        found.append(Drawing("Losses by phase", caption, path))
-    return found
+    return Drawing("Metric against setting", caption, path)
+
+
+def _by_calls(rows: Sequence[Row], drawn: Sequence[Column], path: Path) -> Drawing | None:
+    if not metric_by_calls(rows, drawn, path):
+        return None
+    caption = "Bars are standard deviations over the seeds of training and of the completions."
+    return Drawing("Metric against network calls", caption, path)
+
+
+def _losses(rows: Sequence[Row], path: Path) -> Drawing | None:
+    if not loss_curves(rows, path):
+        return None
+    return Drawing("Losses by phase", losses_caption(losses_left_out(rows)), path)
 
 
 def _write(
-    out: Path,
-    words: Sequence[str],
-    rows: Mapping[Conditions, Sequence[Row]],
-    sections: Sequence[Section],
-    metrics: Sequence[str],
-    panel: Panel,
-    missing: Sequence[Missing],
+    out: Path, words: Sequence[str], findings: Findings, sections: Sequence[Section]
 ) -> None:
-    after = [leaderboard(rows, metrics), appendix.scorers_table(panel)]
-    after = [table for table in (*after, appendix.missing_table(missing)) if table]
+    closing = [
+        leaderboard(findings),
+        appendix.scorers_table(findings.panel),
+        appendix.missing_table(findings.missing),
+    ]
+    closing = [table for table in closing if table]
     tables = [table for section in sections for table in (section.table, section.tracking) if table]
-    (out / "table.md").write_text("\n".join(as_markdown(one) for one in (*tables, *after)))
+    tables += closing
+    (out / "table.md").write_text("\n".join(as_markdown(table) for table in tables))
     (out / "table.tex").write_text(
-        "% needs \\usepackage{booktabs,graphicx}\n"
-        + "\n".join(as_latex(one) for one in (*tables, *after))
+        "% needs \\usepackage{booktabs,graphicx}\n" + "\n".join(as_latex(table) for table in tables)
     )
-    write_csv(out / "table.csv", rows, panel, missing)
-    source = f"Made by python -m inpainting.report {' '.join(words)}"
-    write_page(out / "report.html", f"Report: {words[0]}", source, sections, after)
+    write_csv(out / "table.csv", findings)
+    source = f"Written by python -m inpainting.report {' '.join(words)}"
+    write_page(out / "report.html", f"Report: {words[0]}", source, sections, closing)

@@ -1,73 +1,112 @@
-"""What a table's numbers are, in sentences: conditions, intervals, what differs between rows."""
+"""Sentences that explain a table's numbers: conditions, intervals, differences between rows."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
 from inpainting.reporting.rows import Row
 from inpainting.runs.measured import Conditions, Missing
 
 BOLD_RULE = (
-    "Bold is the best {of} where its advantage over every other one is certain: the paired 95 % "
-    "interval over the images excludes zero and, between settings of two seeds or more, so does "
-    "Welch's over the seeds."
+    "Bold is the best setting where its advantage over every other one is certain: the paired 95 % "
+    "interval over the images excludes zero and, where both settings have two or more seeds, so "
+    "does Welch's 95 % interval over the seeds."
 )
-# Facts that do not make two numbers incomparable, but that a reader should know to differ.
+# Runs that differ in these facts can still be compared, but the reader should know.
 WATCHED = ("commit", "device", "precision", "eval_mask_seed", "python")
 
 
+def table_notes(findings: Findings, conditions: Conditions) -> list[str]:
+    """Return the sentences of the caption of a table of settings."""
+    rows = findings.tables[conditions]
+    notes = [
+        conditions_note(rows),
+        seeds_note(rows),
+        differences_note(rows, findings.metrics),
+        BOLD_RULE,
+        floors_note(rows),
+        missing_note(rows, findings.missing),
+        *base_notes(rows),
+        *human_notes(findings.panel),
+        folder_note(rows),
+        watched_note(rows),
+        apart_note(conditions, findings.on_same_holes(conditions)),
+    ]
+    return [note for note in notes if note]
+
+
 def conditions_note(rows: Sequence[Row]) -> str:
-    """What the numbers are means of, and what measured them."""
+    """Say what the numbers are means over, and what measured them."""
     first = rows[0].runs[0]
-    key, details = first.conditions, first.details
-    text = f"Means over {key.n} images"
-    if details.get("n_without_hole"):
-        text += f" ({details['n_without_hole']} without a hole are left out of the hole's columns)"
+    conditions, details = first.conditions, first.details
     side = f" of {details['image_size']} px" if "image_size" in details else ""
+    data = _names(run.data for row in rows for run in row.runs)
+    without_hole = details.get("n_without_hole")
+    skipped = (
+        f" Images without a hole ({without_hole}) are left out of the columns of the hole."
+        if without_hole
+        else ""
+    )
     return (
-        f"{text}{side} from {_names(run.data for row in rows for run in row.runs)}; holes "
-        f"{details.get('mask', '')}, drawn from seed {details.get('eval_mask_seed')}, hash of holes "
-        f"and images {key.mask_hash}. Measured with {key.measured_with}."
+        f"Numbers are means over {conditions.n} images{side} from {data}, measured with "
+        f"{conditions.measured_with}.{skipped} The holes are {details.get('mask', '')}, drawn from "
+        f"seed {details.get('eval_mask_seed')}; the hash of holes and images is "
+        f"{conditions.mask_hash}."
     )
 
 
-def apart_note(key: Conditions, alike: Sequence[Conditions]) -> str:
-    """Why tables of the same holes and images are not one."""
-    if not alike:
-        return ""
-    here = [one for one in key.metrics if any(one not in other.metrics for other in alike)]
-    text = "The same holes and images, measured otherwise, have a table of their own"
-    return f"{text}; only here: {', '.join(here)}." if here else f"{text}."
-
-
 def seeds_note(rows: Sequence[Row]) -> str:
-    """Whether ± is there, and what a single seed cannot say."""
+    """Explain ±, or say what a single seed cannot show."""
     trained = [row for row in rows if row.trained]
     counts = {len(row.runs) for row in trained}
     if counts and max(counts) > 1:
+        single = [row.label for row in trained if len(row.runs) == 1]
         text = "± is the standard deviation over seeds of the means over the images."
-        alone = [row.label for row in trained if len(row.runs) == 1]
-        return text + (f" One seed only: {_names(alone)}." if alone else "")
+        return text + (f" These settings have only one seed: {_names(single)}." if single else "")
     if counts:
-        return "One seed a setting: nothing here covers the chance of training."
+        return (
+            "Every setting has one seed, so the table says nothing about the randomness of "
+            "training."
+        )
     return ""
 
 
 def differences_note(rows: Sequence[Row], compared: Sequence[str]) -> str:
-    """What brackets cover."""
+    """Explain the differences to the base and what their brackets cover."""
     if not compared or not any(row.base for row in rows):
         return ""
     return (
-        "Differences are setting minus base on the same images with the same holes, averaged "
-        "over seeds first; brackets are paired 95 % intervals over the images, so they cover "
-        "the choice of images and not the chance of training."
+        "Differences are setting minus base on the same images with the same holes, averaged over "
+        "seeds first; brackets are paired 95 % intervals over the images, so they cover the choice "
+        "of images but not the randomness of training."
     )
 
 
+def floors_note(rows: Sequence[Row]) -> str:
+    """Name the methods without training, if the table has trained ones too."""
+    floors = [row.label for row in rows if not row.trained]
+    if not floors or len(floors) == len(rows):
+        return ""
+    return (
+        "Methods without training are a floor and do not compete for bold in this table: "
+        f"{_names(floors)}."
+    )
+
+
+def missing_note(rows: Sequence[Row], missing: Sequence[Missing]) -> str:
+    """Name the jobs of the same sweeps that have no numbers."""
+    sweeps = {run.folder.parent for row in rows for run in row.runs}
+    jobs = [job.folder.name for job in missing if job.folder.parent in sweeps]
+    if not jobs:
+        return ""
+    return f"These jobs have no numbers because they failed or have not finished: {_names(jobs)}."
+
+
 def base_notes(rows: Sequence[Row]) -> list[str]:
-    """Rows whose base is not in the table."""
+    """Name the rows whose base is not in the table."""
     found = []
     for row in rows:
         name = row.runs[0].compared_with
@@ -76,83 +115,99 @@ def base_notes(rows: Sequence[Row]) -> list[str]:
     return found
 
 
-def watched_note(rows: Sequence[Row]) -> str:
-    """Versions and circumstances that are not the same for all rows."""
-    runs = [run for row in rows for run in row.runs]
-    packages = sorted({name for run in runs for name in run.details.get("versions", {})})
-    seen = {name: {str(run.details.get(name)) for run in runs} for name in WATCHED}
-    seen["commit"] = {re.sub(r"(?<=^[0-9a-f]{10})[0-9a-f]+", "", one) for one in seen["commit"]}
-    for name in packages:
-        seen[name] = {str(run.details.get("versions", {}).get(name)) for run in runs}
-    differ = [f"{name} ({_names(sorted(one))})" for name, one in seen.items() if len(one) > 1]
-    return f"Not the same for all rows: {', '.join(differ)}." if differ else ""
-
-
-def folder_note(rows: Sequence[Row]) -> str:
-    """Where rows come from that have one name, one setting and one seed."""
-    found = [f"{row.label} is {row.runs[0].folder}" for row in rows if row.repeated]
-    return f"{'; '.join(found)}." if found else ""
-
-
 def human_notes(panel: Panel) -> list[str]:
-    """How people scored and agreed, and which of their scores are left out."""
+    """Explain the human columns, how far people agreed, and which scores are left out."""
     if not panel:
         return panel.notes()
-    rho, apart, common = panel.agreement()
     text = (
-        "Human columns: scores from 1 to 10, mean over images, then over scorers; average is of "
-        "local and global; agreement is Spearman's coefficient of two scorers' averages over the "
-        "images of a setting that both scored."
+        "Human columns are scores from 1 to 10, averaged over images and then over scorers; the "
+        "average is that of local and global; the agreement is Spearman's coefficient between two "
+        "scorers' averages over the images of a setting that both scored."
     )
+    rho, apart, common = panel.agreement()
     if common:
-        text += f" On all {common} images that two scored, they are {apart:.2f} points apart"
+        text += f" On images that two people both scored ({common}, summed over pairs of people), "
+        text += f"their averages are {apart:.2f} points apart"
         text += "." if np.isnan(rho) else f" and agree with a coefficient of {rho:.2f}."
     return [text, *panel.notes()]
 
 
-def missing_note(rows: Sequence[Row], missing: Sequence[Missing]) -> str:
-    """Jobs of the same sweeps that have no numbers."""
-    places = {run.folder.parent for row in rows for run in row.runs}
-    found = [job.folder.name for job in missing if job.folder.parent in places]
-    return f"Without numbers, failed or not finished: {_names(found)}." if found else ""
+def folder_note(rows: Sequence[Row]) -> str:
+    """Give the folders of rows that share their name, setting and seed."""
+    found = [f"{row.label} is {row.runs[0].folder}" for row in rows if row.repeated]
+    if not found:
+        return ""
+    return f"Rows with the same name, setting and seed are numbered: {'; '.join(found)}."
 
 
-def table_notes(
-    rows: Sequence[Row], compared: Sequence[str], panel: Panel, missing: Sequence[Missing]
-) -> list[str]:
-    """The whole caption of a table of settings."""
-    floors = [row.label for row in rows if not row.trained]
-    notes = [conditions_note(rows), seeds_note(rows), differences_note(rows, compared)]
-    notes.append(BOLD_RULE.format(of="setting"))
-    if floors and len(floors) < len(rows):
-        notes.append(f"Without training, as a floor and out of that contest: {_names(floors)}.")
-    notes += [
-        missing_note(rows, missing),
-        *base_notes(rows),
-        *human_notes(panel),
-        folder_note(rows),
-        watched_note(rows),
+def watched_note(rows: Sequence[Row]) -> str:
+    """Name the versions and circumstances that are not the same for all runs of the table."""
+    runs = [run for row in rows for run in row.runs]
+    packages = sorted({name for run in runs for name in run.details.get("versions", {})})
+    seen = {name: {str(run.details.get(name)) for run in runs} for name in WATCHED}
+    seen["commit"] = {_short_commit(commit) for commit in seen["commit"]}
+    for name in packages:
+        seen[name] = {str(run.details.get("versions", {}).get(name)) for run in runs}
+    differ = [
+        f"{name} ({_names(sorted(values))})" for name, values in seen.items() if len(values) > 1
     ]
-    return [note for note in notes if note]
+    return f"Runs of this table differ in {', '.join(differ)}." if differ else ""
+
+
+def _short_commit(commit: str) -> str:
+    return re.sub(r"(?<=^[0-9a-f]{10})[0-9a-f]+", "", commit)
+
+
+def apart_note(conditions: Conditions, same_holes: Sequence[Conditions]) -> str:
+    """Explain why tables on the same holes and images are separate.
+
+    Args:
+        conditions: those of the table
+        same_holes: those of all tables on its holes and images
+    """
+    others = [other for other in same_holes if other != conditions]
+    if not others:
+        return ""
+    note = "Numbers on the same holes and images that were measured differently are in other tables"
+    own = [
+        metric
+        for metric in conditions.metrics
+        if any(metric not in other.metrics for other in others)
+    ]
+    return f"{note}; only this one has {', '.join(own)}." if own else f"{note}."
 
 
 def losses_caption(left_out: Mapping[str, Sequence[str]]) -> str:
-    """What the lines of loss curves are.
+    """Explain the lines of the loss curves.
 
     Args:
-        left_out: losses without a line, to the rows
+        left_out: losses without a line, to the labels of their rows
     """
     text = (
-        "Losses that are logged together make a phase; a line for each run, in the colour of its "
-        "setting. A mean over a change of phase is left out where some run of the table logs these "
-        "phases apart; but where a phase only adds a loss to the one before, its first mean may "
-        "include some of that one."
+        "Losses that are logged together belong to one phase. Each run has a line, in the colour "
+        "of its setting. A logged mean that covers a change of phase is left out if some run of "
+        "the table logs the two phases separately; where a phase only adds a loss to the previous "
+        "phase, its first mean may include steps of that previous phase."
     )
     missing = [f"{loss} loss of {_names(labels)}" for loss, labels in left_out.items()]
     if missing:
-        text += f" Every mean is over such a change, so there is no line: {'; '.join(missing)}."
+        text += f" Every mean covers such a change, so there is no line: {'; '.join(missing)}."
     return text
 
 
-def _names(names: object) -> str:
+def grid_caption(rows: Sequence[Row], left_out: Sequence[str]) -> str:
+    """Explain the grid of test images.
+
+    Args:
+        rows: all rows of the table
+        left_out: labels of the rows that the grid does not show
+    """
+    text = "The first test images, their holes and every row's completions"
+    text += ", from its first seed." if any(len(row.runs) > 1 for row in rows) else "."
+    if left_out:
+        text += f" Rows without these images are left out: {', '.join(left_out)}."
+    return text
+
+
+def _names(names: Iterable[object]) -> str:
     return ", ".join(dict.fromkeys(str(name) for name in names))

@@ -1,4 +1,4 @@
-"""What stands in a table's cells: names, numbers with their digits, intervals, times."""
+"""Text of table cells: numbers with their decimals, intervals and times."""
 
 from dataclasses import dataclass
 
@@ -13,21 +13,21 @@ EMPTY = ""
 
 @dataclass(frozen=True)
 class Cell:
-    """Text, bold where it is certainly the best of its column."""
+    """The text of a cell; bold marks the value that is certainly the best of its column."""
 
     text: str
     bold: bool = False
 
 
 def with_deviation(row: Row, column: Column) -> str:
-    """Mean ± standard deviation over seeds."""
+    """Format mean ± standard deviation over seeds, or the mean alone for a single seed."""
     mean = column.text(row.mean(column.name))
     deviation = column.text(row.deviation(column.name))
     return f"{mean} ± {deviation}" if mean and deviation else mean
 
 
 def with_interval(gap: Difference | None, column: Column) -> str:
-    """A difference and its interval over the images."""
+    """Format a difference and its interval over the images; empty if there is no difference."""
     if gap is None or np.isnan(gap.mean):
         return EMPTY
     mean, low, high = (column.text(v, signed=True) for v in (gap.mean, gap.low, gap.high))
@@ -35,7 +35,7 @@ def with_interval(gap: Difference | None, column: Column) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for readers."""
+    """Format seconds in s, min or h; empty for NaN."""
     if np.isnan(seconds):
         return EMPTY
     for limit, unit, name in ((120, 1, "s"), (7200, 60, "min")):

@@ -1,4 +1,4 @@
-"""Whether validation loss tracks quality: rank correlations over runs and over epochs."""
+"""Rank correlations of validation loss with quality, over runs and over epochs."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,11 +12,15 @@ from inpainting.metrics.columns import Column
 from inpainting.reporting.logs import epoch_tested, read_log
 from inpainting.reporting.rows import Row
 
-LEAST = 3  # pairs; of two, every rank correlation is 1 or -1
+LEAST = 3  # pairs; with two, every rank correlation is 1 or -1
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
-    """Rank correlation and its p-value; NaN for fewer than three pairs or a constant side."""
+    """Return the rank correlation and its p-value.
+
+    Pairs with a NaN are left out. Both results are NaN for fewer than three pairs, or if `x` or `y`
+    is constant.
+    """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     known = ~(np.isnan(x) | np.isnan(y))
     if known.sum() < LEAST:
@@ -29,17 +33,18 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Tracking:
-    """How validation loss goes with one measure of quality.
+    """How closely validation loss follows one measure of quality.
 
     Args:
-        measure: what the loss is correlated with
-        direction: which end of it is better
-        over_runs: Spearman's coefficient of the tested epoch's val/loss and the test number
-        p_value: of the same
-        runs: number of runs in it
-        over_epochs: the coefficient within a run, of val/loss and val/measure over its epochs;
-            mean over the runs
-        logs: number of runs in that
+        measure: name of the measure
+        direction: "max" or "min", the better end of the measure
+        over_runs: Spearman's coefficient between val/loss of the tested epoch and the measure in
+            the test
+        p_value: p-value of `over_runs`
+        runs: number of runs (rows for the human average) in `over_runs`
+        over_epochs: the coefficient between val/loss and val/MEASURE over the epochs of a run,
+            averaged over runs
+        logs: number of runs in `over_epochs`
     """
 
     measure: str
@@ -52,7 +57,10 @@ class Tracking:
 
 
 def validation_losses(rows: Sequence[Row]) -> list[tuple[Row, int, float]]:
-    """Row, number of the run in it, and val/loss of the epoch that was tested; a training once."""
+    """Return a row, the index of a run in it and val/loss of the tested epoch, for each training.
+
+    A training that several runs test counts once.
+    """
     found = {}
     for row in rows:
         for i, run in enumerate(row.runs):
@@ -66,30 +74,44 @@ def validation_losses(rows: Sequence[Row]) -> list[tuple[Row, int, float]]:
 def tracking(
     rows: Sequence[Row], columns: Sequence[Column], human: Callable[[Row], float]
 ) -> list[Tracking]:
-    """Correlation of validation loss with each metric, and with what people said of the rows.
+    """Correlate validation loss with each metric and with people's scores.
 
     Args:
-        rows: of one table
-        columns: numbers of the test
-        human: from a row to its average score, NaN where nobody scored it
+        rows: rows of one table
+        columns: metrics of the test
+        human: returns the average score of a row, NaN if nobody scored it
+
+    Returns:
+        an entry for each measure that has a coefficient
     """
     losses = validation_losses(rows)
-    found = []
-    for column in columns:
-        quality = [row.runs[i].mean(column.name) for row, i, _ in losses]
-        rho, p = spearman([loss for *_, loss in losses], quality)
-        within = [_over_epochs(row.runs[i].trained_in, column.name) for row, i, _ in losses]
-        within = [value for value in within if not np.isnan(value)]
-        mean = float(np.mean(within)) if within else float("nan")
-        of = column.heading, column.direction
-        found.append(Tracking(*of, rho, p, len(losses), mean, len(within)))
-    by_row = [[loss for one, _, loss in losses if one is row] for row in rows]
-    per_row = [(float(np.mean(x)), human(row)) for x, row in zip(by_row, rows, strict=True) if x]
-    scored = [(loss, score) for loss, score in per_row if not np.isnan(score)]
-    rho, p = spearman([loss for loss, _ in scored], [score for _, score in scored])
-    if not np.isnan(rho):
-        found.append(Tracking("human average", "max", rho, p, len(scored)))
-    return [one for one in found if not (np.isnan(one.over_runs) and np.isnan(one.over_epochs))]
+    found = [_metric_tracking(losses, column) for column in columns]
+    found.append(_human_tracking(rows, losses, human))
+    return [
+        entry for entry in found if not (np.isnan(entry.over_runs) and np.isnan(entry.over_epochs))
+    ]
+
+
+def _metric_tracking(losses: Sequence[tuple[Row, int, float]], column: Column) -> Tracking:
+    quality = [row.runs[i].mean(column.name) for row, i, _ in losses]
+    rho, p = spearman([loss for *_, loss in losses], quality)
+    within = [_over_epochs(row.runs[i].trained_in, column.name) for row, i, _ in losses]
+    within = [value for value in within if not np.isnan(value)]
+    mean = float(np.mean(within)) if within else float("nan")
+    return Tracking(column.heading, column.direction, rho, p, len(losses), mean, len(within))
+
+
+def _human_tracking(
+    rows: Sequence[Row], losses: Sequence[tuple[Row, int, float]], human: Callable[[Row], float]
+) -> Tracking:
+    pairs = []
+    for row in rows:
+        own = [loss for other, _, loss in losses if other is row]
+        score = human(row) if own else float("nan")
+        if not np.isnan(score):
+            pairs.append((float(np.mean(own)), score))
+    rho, p = spearman([loss for loss, _ in pairs], [score for _, score in pairs])
+    return Tracking("human average", "max", rho, p, len(pairs))
 
 
 def _over_epochs(folder: Path, metric: str) -> float:

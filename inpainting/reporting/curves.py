@@ -1,4 +1,4 @@
-"""Loss curves of a table's trainings, by phase."""
+"""Loss curves of the trainings of a table, by phase."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +9,17 @@ from inpainting.reporting.logs import Log, Together, logged_together, never_alon
 from inpainting.reporting.panels import colours, legend_below, panels
 from inpainting.reporting.rows import Row
 
-FEW = 5  # points of a line that are marked each; one alone makes no line
+FEW = 5  # a line of fewer points marks each of them, since a single point draws no line
 VALIDATION = ("val/loss", "val/psnr_hole", "val/ssim_hole")
 
 
 def loss_curves(rows: Sequence[Row], path: Path) -> bool:
-    """A panel for each loss of each phase and for validation, a line for each run, by batches.
+    """Draw a panel for each loss of each phase and for validation, with a line for each run.
+
+    The horizontal axes count batches.
 
     Returns:
-        whether there was anything to draw
+        False if there was nothing to draw, so that no file was written
     """
     curves: dict[str, list[tuple[int, np.ndarray, np.ndarray]]] = {}
     logs = _logs(rows)
@@ -46,7 +48,7 @@ def loss_curves(rows: Sequence[Row], path: Path) -> bool:
 
 
 def losses_left_out(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Losses that `loss_curves` has no line of, to the labels of those rows."""
+    """Return the losses for which `loss_curves` draws no line, with the labels of their rows."""
     found: dict[str, dict[str, None]] = {}
     logs = _logs(rows)
     known = logged_together(log for _, log in logs)
@@ -57,7 +59,7 @@ def losses_left_out(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def _logs(rows: Sequence[Row]) -> list[tuple[int, Log]]:
-    """Each training's log once, with the number of its row."""
+    """Return the log of each training once, with the index of its row."""
     trainings = {run.trained_in: i for i, row in enumerate(rows) for run in row.runs}
     return [(i, read_log(folder)) for folder, i in trainings.items() if folder]
 
@@ -67,21 +69,22 @@ def _short(loss: str) -> str:
 
 
 def _curves(log: Log, known: set[Together]) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Title, batches and values of every curve of a training."""
+    """Return the title, batches and values of every curve of a training."""
     found = []
     together = phases(log, known)
-    phased = len(logged_together([log])) > 1  # mixtures tell it, too
+    # Counted before mixtures are dropped: they too show that the training has several phases.
+    phased = len(logged_together([log])) > 1
     for names, lines in together.items():
         short = {name: _short(name) for name in names}
         for name, loss in short.items():
-            # A phase goes by its losses, not by its number: in some trainings one is too short to
-            # have a line to itself, and the next would take its place.
+            # A phase is named by its losses, not numbered: where a phase is too short to have a
+            # line of its own, the next one would take its number.
             others = [other for other in short.values() if other != loss]
             phase = f", with {' and '.join(others)}" if others else " alone"
             title = f"{loss} loss{phase}" if phased else f"training: {loss}"
             found.append((title, log["step"][lines] + 1, log[name][lines]))
     for name in (name for name in VALIDATION if name in log):
-        known = ~np.isnan(log[name])
+        logged = ~np.isnan(log[name])
         title = name.replace("val/", "validation: ").replace("_", " ")
-        found.append((title, log["step"][known] + 1, log[name][known]))
+        found.append((title, log["step"][logged] + 1, log[name][logged]))
     return found

@@ -1,4 +1,4 @@
-"""Figures of a table: each metric against the setting and against the network calls."""
+"""Figures of a table: its metrics against the setting and against the network calls."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +15,15 @@ from inpainting.reporting.rows import Row
 def metric_by_setting(
     rows: Sequence[Row], metrics: Sequence[Column], compared: Sequence[Column], path: Path
 ) -> None:
-    """For each metric a line a setting: its seeds, their mean and deviation.
+    """Draw a panel for each metric with a line for each setting: its seeds, mean and deviation.
 
-    Then, for the metrics that are compared, each setting's difference to its base.
+    Further panels draw the difference of each setting to its base.
+
+    Args:
+        rows: rows of one table; methods without training are drawn only if there are no others
+        metrics: metrics of the first panels
+        compared: metrics of the panels of differences; these panels are drawn if a row has a base
+        path: file to write
     """
     settings = [row for row in rows if row.trained] or list(rows)
     gains = list(compared) if any(row.base for row in settings) else []
@@ -50,10 +56,10 @@ def metric_by_setting(
 
 
 def metric_by_calls(rows: Sequence[Row], metrics: Sequence[Column], path: Path) -> bool:
-    """For each metric a dot a setting against the network calls that a filling takes.
+    """Draw a panel for each metric, with a dot for each setting over its network calls.
 
     Returns:
-        whether the settings differ in their calls
+        False if the settings do not differ in their network calls, so that no file was written
     """
     sampled = [row for row in rows if row.detail("network_calls") > 0]
     if len({row.detail("network_calls") for row in sampled}) < 2:
@@ -66,7 +72,7 @@ def metric_by_calls(rows: Sequence[Row], metrics: Sequence[Column], path: Path) 
             axis.errorbar(*at, yerr=deviation, fmt="D", color=colour, capsize=3, label=row.label)
         axis.set_xscale("log")
         axis.set_title(metric.heading, fontsize=10)
-        axis.set_xlabel("network calls of a filling", fontsize=8)
+        axis.set_xlabel("network calls per completion", fontsize=8)
     handles, labels = axes[0].get_legend_handles_labels()
     legend_below(figure, handles, labels)
     figure.savefig(path)

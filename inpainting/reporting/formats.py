@@ -1,15 +1,15 @@
-"""Tables as Markdown, LaTeX and csv."""
+"""Tables in Markdown, LaTeX and CSV."""
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import difference
 from inpainting.reporting.rows import Row
 from inpainting.reporting.tables import Table, title_of
-from inpainting.runs.measured import Conditions, Missing
+from inpainting.runs.measured import Conditions
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -22,7 +22,7 @@ LATEX = {
 
 
 def as_markdown(table: Table) -> str:
-    """A heading, the table and its caption."""
+    """Return a heading, the table and its caption."""
     lines = [[name.replace("|", r"\|") for name in table.header], ["---"] * len(table.header)]
     for line in table.lines:
         texts = [cell.text.replace("|", r"\|") for cell in line]
@@ -33,12 +33,12 @@ def as_markdown(table: Table) -> str:
 
 
 def latex(text: str) -> str:
-    """Text with what LaTeX takes for commands escaped."""
+    """Escape the characters that LaTeX treats as commands."""
     return re.sub(r"[\\~^±−…&%$#_{}]", lambda match: LATEX[match[0]], text)
 
 
 def as_latex(table: Table) -> str:
-    """A table environment; needs the packages booktabs and graphicx."""
+    """Return a table environment, which needs the packages booktabs and graphicx."""
     lines = [" & ".join(latex(name) for name in table.header)]
     for line in table.lines:
         texts = [latex(cell.text) for cell in line]
@@ -63,17 +63,16 @@ def as_latex(table: Table) -> str:
     )
 
 
-def write_csv(
-    path: Path,
-    tables: Mapping[Conditions, Sequence[Row]],
-    panel: Panel,
-    missing: Sequence[Missing],
-) -> None:
-    """Every number, unrounded: a line for each row of each table, one for each missing job."""
-    lines = [_line(key, row, title_of(rows), panel) for key, rows in tables.items() for row in rows]
+def write_csv(path: Path, findings: Findings) -> None:
+    """Write all numbers unrounded, with a line for each row of each table and each missing job."""
+    lines = [
+        _line(conditions, row, title_of(rows), findings.panel)
+        for conditions, rows in findings.tables.items()
+        for row in rows
+    ]
     lines += [
         {"row": job.row, "seeds": job.seed, "folder": job.folder, "missing": job.reason}
-        for job in missing
+        for job in findings.missing
     ]
     names = dict.fromkeys(name for line in lines for name in line)
     with open(path, "w", newline="") as file:
@@ -82,14 +81,14 @@ def write_csv(
         writer.writerows(lines)
 
 
-def _line(key: Conditions, row: Row, title: str, panel: Panel) -> dict[str, object]:
+def _line(conditions: Conditions, row: Row, title: str, panel: Panel) -> dict[str, object]:
     first = row.runs[0]
     line: dict[str, object] = {
         "table": title,
-        "mask_hash": key.mask_hash,
-        "n": key.n,
+        "mask_hash": conditions.mask_hash,
+        "n": conditions.n,
         "n_without_hole": first.details.get("n_without_hole"),
-        "measured_with": key.measured_with,
+        "measured_with": conditions.measured_with,
         "row": row.label,
         "trained": row.trained,
         "seeds": " ".join(str(run.seed) for run in row.runs if run.seed is not None),

@@ -1,4 +1,4 @@
-"""What people scored: means for each row."""
+"""Scores that people gave, averaged for each row."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,16 +17,18 @@ from inpainting.scoring.scores import Score, latest, read_all_scores
 
 @dataclass(frozen=True)
 class Judged:
-    """What people made of one row's completions.
+    """The scores that people gave to one row's completions.
 
     Args:
-        local_score: mean over images, then over scorers, 1 to 10
-        global_score: the same of the whole image
-        number: scores given
-        scorers: people who gave them
-        agreement: Spearman's coefficient of two scorers' averages over the images that both
-            scored, mean over pairs of scorers; NaN for one scorer
-        apart: how far two scorers' averages of an image are apart, in points; NaN for one scorer
+        local_score: score of the hole and its border, averaged over images and then over scorers,
+            1 to 10
+        global_score: score of the whole image, averaged in the same way, 1 to 10
+        number: number of scores
+        scorers: number of people who gave them
+        agreement: Spearman's coefficient between two scorers' averages over the images that both
+            scored, averaged over pairs of scorers; NaN for one scorer
+        apart: distance between two scorers' averages of an image, in points, averaged over images
+            and then over pairs of scorers; NaN for one scorer
     """
 
     local_score: float
@@ -38,16 +40,16 @@ class Judged:
 
     @property
     def average(self) -> float:
-        """Of local and global, as in report 004."""
+        """The average of local and global, as in report 004."""
         return (self.local_score + self.global_score) / 2
 
 
 class Panel:
-    """All scores that were given to some runs and whose images are still there.
+    """All scores of a set of runs whose images still exist.
 
     Args:
-        homes: folders whose scores/ may hold some, and the runs' own; they are scores of the runs
-            in or below them
+        homes: folders whose scores/ may hold scores of the runs in or below them, and the folders
+            of the runs
 
     Raises:
         InputError: a file of scores cannot be read.
@@ -56,12 +58,12 @@ class Panel:
     def __init__(self, homes: Iterable[Path]):
         self.homes = sorted(set(homes))
         self.scores: dict[str, list[tuple[Path, Score]]] = defaultdict(list)
-        self.gone: Counter[str] = Counter()  # scorer to scores of images that are no longer there
+        self.gone: Counter[str] = Counter()  # scorer to number of scores whose image is gone
         self._images: dict[Path, set[tuple[int, str]]] = {}
         for home in self.homes:
             for scorer, scores in read_all_scores(home).items():
                 for score in latest(scores):
-                    if self._is_there(home, score):
+                    if self._image_exists(home, score):
                         self.scores[scorer].append((home, score))
                     else:
                         self.gone[scorer] += 1
@@ -70,7 +72,7 @@ class Panel:
         return any(self.scores.values())
 
     def of(self, row: Row) -> Judged | None:
-        """Scores of a row's completions; None where there are none."""
+        """Return the scores of a row's completions; None if there are none."""
         given: dict[str, dict[tuple, Pair]] = {}
         for scorer, scores in self.scores.items():
             own = {
@@ -88,27 +90,31 @@ class Panel:
         return Judged(float(means[0]), float(means[1]), number, len(given), *agreement(given))
 
     def notes(self) -> list[str]:
-        """Which scores are left out; none where all is well."""
-        found = []
-        if self.gone:
-            found.append(
-                "Left out are scores of images that are no longer there, as their run was "
-                f"deleted or made anew: {_counts(self.gone)}."
-            )
-        return found
+        """Say which scores are left out; an empty list if none are."""
+        if not self.gone:
+            return []
+        return [
+            "Scores of images that no longer exist, because their run was deleted or repeated, are "
+            f"left out: {_counts(self.gone)}."
+        ]
 
     def agreement(self) -> tuple[float, float, int]:
-        """Over all rows: Spearman's coefficient, points apart, and images scored by two."""
+        """Compare scorers over all rows.
+
+        Returns:
+            Spearman's coefficient, the distance in points, and the number of images that two
+            people scored, summed over pairs of people
+        """
         given = self._completions()
         common = sum(len(a.keys() & b.keys()) for a, b in combinations(given.values(), 2))
         return *agreement(given), common
 
     def checks(self) -> list[Checked]:
-        """One for each scorer."""
+        """Return how each scorer judged targets and duplicates."""
         return [check_scorer(name, [s for _, s in scores]) for name, scores in self.scores.items()]
 
     def _completions(self) -> dict[str, dict[tuple, Pair]]:
-        """Scorer to image to scores."""
+        """Return the scores of completions, from scorer to image to scores."""
         return {
             scorer: {
                 score.shown: (score.local_score, score.global_score)
@@ -118,15 +124,16 @@ class Panel:
             for scorer, scores in self.scores.items()
         }
 
-    def _is_there(self, home: Path, score: Score) -> bool:
-        """Whether its image still lies where it was scored, or in another of the runs."""
+    def _image_exists(self, home: Path, score: Score) -> bool:
+        """Return True if the image is still where it was scored, or in another of the runs."""
         places = (home / score.folder, *self.homes)
         return any(self._shows(place, score) for place in places)
 
     def _is_of(self, run: Measured, home: Path, score: Score) -> bool:
-        if (score.row, score.seed) != (run.row, run.seed or 0):  # without training there is none
+        # A method without training has no seed; its scores are stored under seed 0.
+        if (score.row, score.seed) != (run.row, run.seed or 0):
             return False
-        # By the image, as the same measurement may lie in several folders of a sweep.
+        # The folder is not compared: the same measurement may lie in several folders of a sweep.
         return self._shows(run.folder, score)
 
     def _shows(self, folder: Path, score: Score) -> bool:
@@ -136,4 +143,4 @@ class Panel:
 
 
 def _counts(numbers: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} of {name}" for name, number in numbers.items() if number)
+    return ", ".join(f"{number} by {name}" for name, number in numbers.items() if number)

@@ -1,4 +1,4 @@
-"""Whether one row is better than another: intervals over images and over seeds."""
+"""Intervals over images and over seeds, which decide whether one row is certainly better."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,13 @@ class Difference:
     """One row minus another in one metric, with 95 % intervals.
 
     Args:
-        mean: over the images
-        low: paired over the images, values averaged over seeds first
-        high: upper limit of the same
-        seeds_low: Welch's, over the runs' means; NaN unless both rows have two seeds or more
-        seeds_high: upper limit of the same
+        mean: mean difference over the images
+        low: lower limit of the paired interval over the images; the values of each image are
+            averaged over seeds first
+        high: upper limit of the paired interval
+        seeds_low: lower limit of Welch's interval over the runs' means; NaN if a row has a single
+            seed or neither row's means vary
+        seeds_high: upper limit of Welch's interval
     """
 
     mean: float
@@ -31,7 +33,7 @@ class Difference:
 
     @property
     def certain(self) -> bool:
-        """Whether every interval that there is excludes zero, on the same side."""
+        """True if every known interval excludes zero, all on the same side."""
         signs = {np.sign(self.low), np.sign(self.high)}
         if not np.isnan(self.seeds_low):
             signs |= {np.sign(self.seeds_low), np.sign(self.seeds_high)}
@@ -39,7 +41,7 @@ class Difference:
 
 
 def difference(row: Row, other: Row, metric: str) -> Difference | None:
-    """`row` minus `other`; None where there are no per-image values."""
+    """Return `row` minus `other`; None if a row lacks the metric's values for each image."""
     a, b = row.per_image(metric), other.per_image(metric)
     if a is None or b is None:
         return None
@@ -52,12 +54,12 @@ def difference(row: Row, other: Row, metric: str) -> Difference | None:
 
 
 def best_first(rows: Sequence[Row], column: Column) -> list[Row]:
-    """By their means in a column that has a better end."""
+    """Sort rows by their means in a column that has a better end."""
     return sorted(rows, key=lambda row: row.mean(column.name), reverse=column.direction == "max")
 
 
 def certainly_best(rows: Sequence[Row], column: Column) -> Row | None:
-    """The row whose advantage over each other one is certain; None where there is none."""
+    """Return the row whose advantage over every other row is certain; None if there is none."""
     metric = column.name
     if len(rows) < 2 or any(np.isnan(row.mean(metric)) for row in rows):
         return None

@@ -1,33 +1,32 @@
-"""Methods in lines, data and holes in columns: what trained methods add to the classical fills."""
+"""A table of methods by data and holes, from the true images down to methods without training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from inpainting.metrics.columns import Column
 from inpainting.reporting.cells import EMPTY, Cell, with_deviation
+from inpainting.reporting.findings import Findings
 from inpainting.reporting.intervals import best_first, certainly_best
 from inpainting.reporting.rows import Row
 from inpainting.reporting.tables import Table, tabled_columns, title_of
-from inpainting.runs.measured import Conditions
 
 TRUTH = "truth (ceiling)"
 
 
-def leaderboard(tables: Mapping[Conditions, Sequence[Row]], metrics: Sequence[str]) -> Table:
-    """Best first by the first column; a column for each metric under each conditions.
+def leaderboard(findings: Findings) -> Table:
+    """Return a line for each method and a column for each compared metric of each table.
 
-    Numbers of one column were made on the same images with the same holes; those of different
-    columns are not compared.
-
-    Args:
-        tables: rows by the conditions of their numbers
-        metrics: what to show
+    The best method of the first column comes first. Numbers of one column were measured on the
+    same images and holes; numbers of different columns are not compared.
     """
+    tables = findings.tables
     header, notes, columns = ["method"], [], []
-    for i, (key, rows) in enumerate(tables.items(), 1):
-        place = f"{title_of(rows)} ({i})" if len(tables) > 1 else title_of(rows)
-        notes.append(f"{place}: hash {key.mask_hash}, {key.measured_with}.")
-        for column in (one for one in tabled_columns(rows) if one.name in metrics):
-            header.append(f"{column.heading}: {place}" if len(tables) > 1 else column.heading)
+    for i, (conditions, rows) in enumerate(tables.items(), 1):
+        title = f"{title_of(rows)} ({i})" if len(tables) > 1 else title_of(rows)
+        notes.append(f"{title}: hash {conditions.mask_hash}, {conditions.measured_with}.")
+        for column in tabled_columns(rows):
+            if column.name not in findings.metrics:
+                continue
+            header.append(f"{column.heading}: {title}" if len(tables) > 1 else column.heading)
             columns.append((column, rows, certainly_best(rows, column)))
     lines = [[Cell(TRUTH), *(Cell(column.text(column.truth)) for column, *_ in columns)]]
     for name in _ranked(columns):
@@ -38,8 +37,8 @@ def leaderboard(tables: Mapping[Conditions, Sequence[Row]], metrics: Sequence[st
             cells.append(Cell(text, bool(found) and found[0] is best))
         lines.append(cells)
     notes.append(
-        "Bold is the best of a column where its advantage over every other method is certain, by "
-        "the same rule as in the tables of settings; methods without training are the floor."
+        "Bold is the best method of a column where its advantage over every other method is "
+        "certain, by the rule of the tables of settings. Methods without training are the floor."
     )
     return Table("Leaderboard", header, lines, notes)
 
@@ -49,7 +48,7 @@ def _name(row: Row) -> str:
 
 
 def _ranked(columns: Sequence[tuple[Column, Sequence[Row], Row | None]]) -> list[str]:
-    """Names by their numbers in the first column that has them."""
+    """Order names by their numbers in the first column that has them."""
     names: dict[str, None] = {}
     for column, rows, _ in columns:
         names |= dict.fromkeys(_name(row) for row in best_first(rows, column))

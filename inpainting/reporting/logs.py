@@ -1,4 +1,4 @@
-"""What a training logged by step: metrics.csv as columns, and its phases."""
+"""The log of a training by step: the columns of metrics.csv, and the phases of the training."""
 
 import csv
 from collections.abc import Collection, Iterable
@@ -12,15 +12,17 @@ from inpainting.errors import InputError
 from inpainting.runs.measured import Measured
 
 Log = dict[str, np.ndarray]
-Together = frozenset[str]  # names of the losses of one line
+Together = frozenset[str]  # names of the losses that one line has
 
 
 @lru_cache(maxsize=256)
 def read_log(folder: Path) -> Log:
-    """Columns of metrics.csv, NaN where nothing was logged; empty where there is no such file.
+    """Read the columns of metrics.csv, (lines,) each, with NaN where nothing was logged.
+
+    The result is empty if there is no such file.
 
     Raises:
-        InputError: it is not a table of numbers.
+        InputError: the file is not a table of numbers.
     """
     path = folder / "metrics.csv"
     if not path.is_file():
@@ -29,17 +31,20 @@ def read_log(folder: Path) -> Log:
         reader = csv.DictReader(file)
         names, lines = reader.fieldnames or [], list(reader)
     try:
-        return {name: np.array([float(one[name] or "nan") for one in lines]) for name in names}
+        return {name: np.array([float(line[name] or "nan") for line in lines]) for name in names}
     except (TypeError, ValueError) as error:
-        raise InputError(f"{path} is not a table of numbers ({error}); take it away") from error
+        raise InputError(f"{path} is not a table of numbers ({error}); delete it") from error
 
 
 def epoch_tested(log: Log, run: Measured) -> int | None:
-    """Line of the validation whose weights were tested: the monitored metric's best, or the last.
+    """Return the line of the validation whose weights were tested.
+
+    This is the best line of the monitored metric, or the last line that has it if the last
+    checkpoint was tested. None means that the line is unknown.
 
     Args:
-        log: of the training
-        run: the test; which checkpoint it took, and what that was chosen by
+        log: log of the training
+        run: the test, whose setting says which checkpoint was tested and which metric chose it
     """
     monitor = run.setting.get("monitor", "")
     values = log.get(monitor)
@@ -48,51 +53,52 @@ def epoch_tested(log: Log, run: Measured) -> int | None:
     if run.setting.get("checkpoint") == "last":
         return int(np.flatnonzero(~np.isnan(values))[-1])
     column = run.columns.get(monitor.removeprefix("val/"))
-    if column is None or not column.ranked:  # logged by the method itself: it cannot be told
+    # The better end of a number that only the method logs is unknown.
+    if column is None or not column.ranked:
         return None
     return int(np.nanargmin(values) if column.direction == "min" else np.nanargmax(values))
 
 
 def losses(log: Log) -> list[str]:
-    """Training losses in their own right; loss_g_mse is a part of loss_g."""
+    """Return the names of the training losses, without parts such as loss_g_mse of loss_g."""
     return [name for name in log if name.startswith("train/loss") and name.count("_") <= 1]
 
 
 def logged_together(logs: Iterable[Log]) -> set[Together]:
-    """The sets of losses that some line of some log has."""
+    """Return every set of losses that some line of a log has."""
     return {together for log in logs for together in _lines(log) if together}
 
 
 def phases(log: Log, known: Collection[Together]) -> dict[tuple[str, ...], np.ndarray]:
-    """Losses that are logged together, and the lines where they are; in order of appearance.
+    """Return the losses of each phase, and a boolean (lines,) of where they are logged.
 
-    Lines that average over a change of phase, such as of completion and discriminator, are left
-    out.
+    The phases are in order of appearance. Lines that average over a change of phase, for instance
+    from completion to discriminator, are left out.
 
     Args:
-        log: of one training
-        known: what is logged together in all trainings that this one is drawn with: in one alone,
-            a phase shorter than the interval of logging cannot be told from a mixture
+        log: log of one training
+        known: sets of losses logged together in all trainings of the same figure; from the log of
+            one training, a phase shorter than the logging interval looks like a mixture
     """
     lines = _lines(log)
     return {
-        tuple(name for name in losses(log) if name in one): np.array(
-            [same == one for same in lines]
+        tuple(name for name in losses(log) if name in together): np.array(
+            [line == together for line in lines]
         )
-        for one in dict.fromkeys(lines)
-        if one and not _is_mixture(one, known)
+        for together in dict.fromkeys(lines)
+        if together and not _is_mixture(together, known)
     }
 
 
 def never_alone(log: Log, known: Collection[Together]) -> list[str]:
-    """Losses of which every line averages over a change of phase, so that none is in `phases`."""
+    """Return the losses that `phases` leaves out because all their lines are mixtures."""
     kept = {name for names in phases(log, known) for name in names}
     logged = frozenset().union(*_lines(log))
     return [name for name in losses(log) if name in logged - kept]
 
 
 def _lines(log: Log) -> list[Together]:
-    """The losses that each line has."""
+    """Return the set of losses that each line has."""
     names = losses(log)
     if not names:
         return []
@@ -100,8 +106,14 @@ def _lines(log: Log) -> list[Together]:
     return [frozenset(compress(names, line)) for line in present.T]
 
 
-def _is_mixture(one: Together, sets: Collection[Together]) -> bool:
-    """Whether the losses are those of a smaller set, and others that are logged without it too."""
+def _is_mixture(together: Together, known: Collection[Together]) -> bool:
+    """Return True if a line averages over a change of phase.
+
+    Such a line joins a smaller known set of losses with losses that are also logged without that
+    set.
+    """
     return any(
-        part < one and one - part <= other and not other >= one for part in sets for other in sets
+        part < together and together - part <= other and not other >= together
+        for part in known
+        for other in known
     )

@@ -1,17 +1,20 @@
-"""What settings of one name differ in, as short as a label has to be."""
+"""Short texts that say in which keys settings of the same name differ."""
 
 import re
 from collections.abc import Sequence
 
-KEYS = 4  # told at most
-LENGTH = 20  # characters of a value that is no number; of a path the end tells
-DIGITS = 4  # significant ones of a fraction, more where only those tell two apart
+KEYS = 4  # most keys that a label shows
+LENGTH = 20  # most characters of a value that is not a number; the end of a path says more
+DIGITS = 4  # significant digits of a fraction, or more where values differ only in later digits
 WHOLE = re.compile(r"[+-]?\d+")
 FRACTION = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=e))(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def differences(settings: Sequence[dict[str, str]]) -> list[str]:
-    """For each setting the keys in which they differ, key=value; empty for an empty setting."""
+    """Return `key=value` texts of the keys that differ, one text for each setting.
+
+    The text of an empty setting is empty.
+    """
     known = [setting for setting in settings if setting]
     keys = sorted({key for setting in known for key in setting})
     differ = [key for key in keys if len({setting.get(key) for setting in known}) > 1]
@@ -28,14 +31,14 @@ def differences(settings: Sequence[dict[str, str]]) -> list[str]:
 
 
 def _short(key: str, others: list[str]) -> str:
-    """The last part of a dotted key, with the one before where others end alike."""
+    """Return the last part of a dotted key, or the last two if another key ends the same."""
     last = key.rpartition(".")[2]
     alike = [other for other in others if other.rpartition(".")[2] == last]
     return ".".join(key.split(".")[-2:]) if len(alike) > 1 else last
 
 
 def _readable(values: set[str]) -> dict[str, str]:
-    """Each value as a label shows it: fractions rounded, what is long and no number cut."""
+    """Return each value as a label shows it: fractions rounded, other long texts cut."""
     fractions = {value: float(value) for value in values if FRACTION.fullmatch(value)}
     distinct, digits = set(fractions.values()), DIGITS
     while len({f"{number:.{digits}g}" for number in distinct}) < len(distinct):

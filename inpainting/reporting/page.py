@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs no other."""
+"""The report as one self-contained HTML file."""
 
 import base64
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from inpainting.reporting.tables import Table
 
 @dataclass(frozen=True)
 class Drawing:
-    """An image of the page.
+    """A figure of the page.
 
     Args:
-        title: above it
-        caption: what it shows
-        path: its PNG file
+        title: heading above the figure
+        caption: what the figure shows
+        path: PNG file of the figure
     """
 
     title: str
@@ -26,18 +26,18 @@ class Drawing:
 
     @property
     def encoded(self) -> str:
-        """The file, so that the page needs no other."""
+        """The content of the file in base64, which the page embeds."""
         return base64.b64encode(self.path.read_bytes()).decode()
 
 
 @dataclass
 class Section:
-    """A table of settings with what belongs to it.
+    """A table of settings with its figures.
 
     Args:
-        table: the settings
-        figures: drawn of the same rows
-        tracking: rank correlations with validation loss, None without logs
+        table: the table of settings
+        figures: figures of the same rows
+        tracking: table of rank correlations with validation loss, None without logs
     """
 
     table: Table
@@ -48,7 +48,15 @@ class Section:
 def write_page(
     path: Path, title: str, source: str, sections: Sequence[Section], tables: Sequence[Table]
 ) -> None:
-    """Write the page: the sections, then further tables; `source` says how it was made."""
+    """Write the page.
+
+    Args:
+        path: file to write
+        title: title and first heading of the page
+        source: sentence that says how the page was made
+        sections: sections of the page, in order
+        tables: tables after the sections
+    """
     environment = Environment(
         loader=PackageLoader("inpainting.reporting", "."),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""What the figures share: panels, colours, labels in lines, and a legend that fits below."""
+"""Helpers that figures share: panels, colours, wrapped labels, and a legend below."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -13,14 +13,14 @@ from matplotlib.textpath import TextPath
 
 from inpainting.reporting.rows import Row
 
-SIZE = 8  # of the letters, points
-LINE = 1.25 * SIZE / 72  # height of a line, inches
-CHARACTERS = 40  # of a line; a single word may be longer
-HANDLE = 0.6  # what a legend draws beside a label, with the space around it, inches
+SIZE = 8  # font size in points
+LINE = 1.25 * SIZE / 72  # height of a line of text in inches
+CHARACTERS = 40  # most characters of a line; a single word may be longer
+HANDLE = 0.6  # width of a legend's handle with the space around it, in inches
 
 
 def colours(rows: Sequence[Row]) -> list[tuple[float, ...]]:
-    """A colour for each row, RGBA."""
+    """Return an RGBA colour for each row."""
     palette = matplotlib.colormaps["tab10" if len(rows) <= 10 else "tab20"]
     return [palette(i % palette.N) for i in range(len(rows))]
 
@@ -28,7 +28,15 @@ def colours(rows: Sequence[Row]) -> list[tuple[float, ...]]:
 def panels(
     number: int, height: float, columns: int, share: bool, labels: float = 0
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of its own, without pyplot's global state; `labels` is their width in inches."""
+    """Create a figure of panels without pyplot's global state.
+
+    Args:
+        number: number of panels
+        height: height of each panel in inches
+        columns: most panels side by side
+        share: whether the panels share their horizontal axis
+        labels: width of the labels left of the panels, in inches
+    """
     columns = min(number, columns)
     lines = ceil(number / columns)
     figure = Figure(figsize=(4.4 * columns + labels, height * lines), layout="constrained", dpi=110)
@@ -42,12 +50,12 @@ def panels(
 
 
 def lines_of(label: str) -> str:
-    """A label broken between words."""
+    """Break a label into lines between words."""
     return fill(label, CHARACTERS, break_long_words=False, break_on_hyphens=False)
 
 
 def widest(texts: Sequence[str]) -> float:
-    """Inches that the longest line takes."""
+    """Return the width of the longest line in inches."""
     lines = [line for text in texts for line in text.splitlines() if line.strip()]
     font = FontProperties(size=SIZE)
     widths = [TextPath((0, 0), line, prop=font).get_extents().width for line in lines]
@@ -55,14 +63,14 @@ def widest(texts: Sequence[str]) -> float:
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """Add a legend in as many columns as fit, and make the figure as much higher."""
+    """Add a legend in as many columns as fit, and make the figure higher by its height."""
     texts = [lines_of(label) for label in labels]
     width, height = figure.get_size_inches()
     each = HANDLE + widest(texts)
     columns = max(1, min(len(texts), int(width / each)))
     lines = 1 + max(text.count("\n") for text in texts)
     rows = ceil(len(texts) / columns)
-    columns = ceil(len(texts) / rows)  # evenly
+    columns = ceil(len(texts) / rows)  # fills the rows evenly
     figure.set_size_inches(max(width, each), height + (rows * (lines + 0.5) + 1) * LINE)
     figure.legend(
         handles,

@@ -1,4 +1,4 @@
-"""The same test images through every row, side by side."""
+"""Grid of the same test images completed by every row."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,17 +12,17 @@ from inpainting.images.grid import image_grid
 from inpainting.images.saved import FOLDER, KINDS, saved_image, saved_indices
 from inpainting.reporting.rows import Row
 
-COUNT, CELL = 8, 128  # images side by side, px of each
+COUNT, CELL = 8, 128  # number of images side by side, side of each in pixels
 
-Shown = dict[str, Tensor]  # target, masked and completion, each (N, C, H, W) in [0, 1]
+Shown = dict[str, Tensor]  # target, masked and completion, each (N, 3, H, W) in [0, 1]
 
 
 def side_by_side(rows: Sequence[Row]) -> tuple[Image.Image | None, list[str]]:
-    """Target, masked input, then every row's completion, of its first seed.
+    """Draw the targets, the masked images and the completions of every row's first seed.
 
     Returns:
-        the grid, None where no row has images; and the labels of rows that are not in it: they
-        have none, or others than the first row
+        the grid, None if no row has saved images; and the labels of the rows that the grid leaves
+        out, because they have no saved images or different ones from the first row
     """
     first: Shown | None = None
     drawn: dict[str, Tensor] = {}
@@ -34,7 +34,7 @@ def side_by_side(rows: Sequence[Row]) -> tuple[Image.Image | None, list[str]]:
             continue
         if first is None:
             first = shown
-            drawn = {"target": shown["target"], "masked input": shown["masked"]}
+            drawn = {"target": shown["target"], "masked image": shown["masked"]}
         drawn[row.label] = shown["completion"]
     return (image_grid(drawn, CELL) if drawn else None), left_out
 
@@ -44,7 +44,7 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _shown(folder: Path) -> Shown | None:
-    """The first single images of a test."""
+    """Read the first images that a test saved; None if a kind is missing."""
     found = {kind: saved_indices(folder, kind)[:COUNT] for kind in KINDS}
     if not all(found.values()):
         return None
@@ -55,7 +55,7 @@ def _shown(folder: Path) -> Shown | None:
 
 
 def _read(path: Path) -> Tensor:
-    """(3, H, W); what is transparent becomes white, as holes are."""
+    """Read an image, (3, H, W) in [0, 1], with transparent pixels, which are holes, in white."""
     with Image.open(path) as image:
         whole = Image.new("RGBA", image.size, "white")
         whole.alpha_composite(image.convert("RGBA"))

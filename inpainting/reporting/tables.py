@@ -1,4 +1,4 @@
-"""A report's tables: cells with the best in bold, and a caption that says what they stand for."""
+"""Tables of a report: cells, with the best in bold, under a header and above a caption."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,10 +7,11 @@ import numpy as np
 
 from inpainting.metrics.columns import Column, ranked
 from inpainting.reporting.cells import EMPTY, Cell, duration, with_deviation, with_interval
+from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import certainly_best, difference
 from inpainting.reporting.rows import Row
-from inpainting.runs.measured import Missing
+from inpainting.runs.measured import Conditions, Missing
 
 CellOf = Callable[[Row], Cell]
 
@@ -20,11 +21,11 @@ class Table:
     """Cells under a header.
 
     Args:
-        title: what it shows
-        header: names of the columns; the first one names the line
-        lines: cells, as many a line as the header has
+        title: what the table shows
+        header: names of the columns; the first column names the line
+        lines: cells of each line, as many as the header has names
         notes: sentences of the caption
-        brief: columns for a terminal
+        brief: names of the columns that a terminal has room for
     """
 
     title: str
@@ -35,34 +36,36 @@ class Table:
 
 
 def tabled_columns(rows: Sequence[Row]) -> list[Column]:
-    """What any row has measured and tables show."""
-    found = {name: one for row in rows for run in row.runs for name, one in run.columns.items()}
+    """Return the columns that tables show and at least one row has measured."""
+    found = {
+        name: column for row in rows for run in row.runs for name, column in run.columns.items()
+    }
     return ranked(found)
 
 
-def settings_table(
-    rows: Sequence[Row], compared: Sequence[str], panel: Panel, missing: Sequence[Missing]
-) -> Table:
-    """A line for each setting, then the methods without training as a floor.
+def settings_table(findings: Findings, conditions: Conditions) -> Table:
+    """Return a table with a line for each setting, then the methods without training as a floor.
+
+    A setting of the same sweeps whose jobs all lack numbers gets an empty line.
 
     Args:
-        rows: of the same conditions
-        compared: metrics whose difference to the base row is given
-        panel: what people scored
-        missing: jobs without numbers; a setting that has no other gets an empty line
+        findings: everything that was found
+        conditions: those of the table
     """
+    rows, missing = findings.tables[conditions], findings.missing
     measured = tabled_columns(rows)
     has_base = any(row.base for row in rows)
-    compared = [one for one in measured if one.name in compared] if has_base else []
+    compared = [column for column in measured if column.name in findings.metrics]
+    compared = compared if has_base else []
     columns: dict[str, CellOf] = {
         "setting": lambda row: Cell(row.label),
         "seeds": lambda row: Cell(_seeds(row, missing)),
     }
     if has_base:
         columns["compared with"] = lambda row: Cell(row.base.label if row.base else EMPTY)
-    columns |= {one.heading: _means(rows, one) for one in measured}
-    gains = {f"{one.heading} − base": _gains(one) for one in compared}
-    columns |= gains | _human(rows, panel)
+    columns |= {column.heading: _means(rows, column) for column in measured}
+    gains = {f"{column.heading} − base": _gains(column) for column in compared}
+    columns |= gains | _human(rows, findings.panel)
     if any(row.detail("network_calls") > 0 for row in rows):
         columns["network calls"] = lambda row: Cell(_calls(row))
     columns["images"] = lambda row: Cell(str(row.runs[0].conditions.n))
@@ -72,21 +75,22 @@ def settings_table(
     brief = [
         "setting",
         "seeds",
-        *(one.heading for one in compared or measured if one.brief),
+        *(column.heading for column in compared or measured if column.brief),
         *gains,
     ]
-    brief += [name for name in ("network calls",) if name in columns]
+    if "network calls" in columns:
+        brief.append("network calls")
     return Table(title_of(rows), list(columns), lines, brief=brief)
 
 
 def _calls(row: Row) -> str:
-    """Of one filling, where the method samples."""
+    """Return the network calls per completion; empty for a method that does not sample."""
     calls = row.detail("network_calls")
     return EMPTY if np.isnan(calls) else f"{calls:,.0f}"
 
 
 def _means(rows: Sequence[Row], column: Column) -> CellOf:
-    """Settings compete with one another; a floor only where there is nothing else."""
+    """Return the means, bold for the best setting; floors compete if there is no setting."""
     best = certainly_best([row for row in rows if row.trained] or rows, column)
     return lambda row: Cell(with_deviation(row, column), row is best)
 
@@ -100,7 +104,7 @@ def _gains(column: Column) -> CellOf:
 
 
 def _human(rows: Sequence[Row], panel: Panel) -> dict[str, CellOf]:
-    """The columns that report 004 had, where anybody scored these rows."""
+    """Return the columns that report 004 had; empty if nobody scored these rows."""
     judged = {row: panel.of(row) for row in rows}
     if not any(judged.values()):
         return {}
@@ -118,24 +122,24 @@ def _human(rows: Sequence[Row], panel: Panel) -> dict[str, CellOf]:
 
 
 def _empty_lines(rows: Sequence[Row], missing: Sequence[Missing], width: int) -> list[list[Cell]]:
-    """Settings of the same sweep without a single finished job."""
-    places = {run.folder.parent for row in rows for run in row.runs}
-    here = [job.row for job in missing if job.folder.parent in places]
-    absent = dict.fromkeys(name for name in here if all(name != row.runs[0].row for row in rows))
+    """Return a line for each setting of the same sweeps without a finished job."""
+    sweeps = {run.folder.parent for row in rows for run in row.runs}
+    names = [job.row for job in missing if job.folder.parent in sweeps]
+    absent = dict.fromkeys(name for name in names if all(name != row.runs[0].row for row in rows))
     blank = [Cell(EMPTY)] * (width - 2)
-    return [[Cell(name), Cell(f"0 of {here.count(name)}"), *blank] for name in absent]
+    return [[Cell(name), Cell(f"0 of {names.count(name)}"), *blank] for name in absent]
 
 
 def _seeds(row: Row, missing: Sequence[Missing]) -> str:
     if not row.trained:
         return EMPTY
-    places = {run.folder.parent for run in row.runs}
-    absent = sum(m.row == row.runs[0].row and m.folder.parent in places for m in missing)
+    sweeps = {run.folder.parent for run in row.runs}
+    absent = sum(job.row == row.runs[0].row and job.folder.parent in sweeps for job in missing)
     return f"{len(row.runs)} of {len(row.runs) + absent}" if absent else str(len(row.runs))
 
 
 def title_of(rows: Sequence[Row]) -> str:
-    """Data, kind of hole and number of images."""
+    """Return the data, the kind of hole and the number of images of a table."""
     first = rows[0].runs[0]
     holes = first.mask or str(first.details.get("mask", "")).split("(")[0]
     return f"{first.data}, holes {holes}, {first.conditions.n} images"

@@ -1,4 +1,4 @@
-"""A report in short, printed."""
+"""A summary of a report for the terminal."""
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -9,7 +9,7 @@ from inpainting.reporting.tables import Table
 
 
 def _printed(table: Table) -> RichTable:
-    """The columns that a terminal has room for."""
+    """Return the columns that a terminal has room for."""
     shown = [i for i, name in enumerate(table.header) if name in table.brief]
     printed = RichTable(title=Text(table.title), title_justify="left")
     for i in shown:
@@ -22,9 +22,9 @@ def _printed(table: Table) -> RichTable:
 
 
 def print_report(report: Report) -> None:
-    """Print the tables, what has no numbers, and where to look."""
+    """Print the tables, the jobs without numbers, and the files to open."""
     console = Console()
-    if not console.is_terminal:  # a pipe or a log has no width of its own
+    if not console.is_terminal:  # a pipe or a log file has no width
         console = Console(width=180)
     for table in report.tables:
         console.print(_printed(table))

@@ -1,1 +1,1 @@
-"""Scoring completions by eye."""
+"""Scoring of completions by eye."""

@@ -1,16 +1,17 @@
-"""Scores that people gave: one csv file a scorer, a line appended for each score as it is given.
+"""Scores that people gave: one CSV file for each scorer, with a line appended for each score.
 
-Report 004 scored completions by eye, locally and globally, from 1 to 10; so does this.
+As in report 004, completions are scored by eye, locally and globally, from 1 to 10.
 """
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from inpainting.errors import InputError
 
 FOLDER = "scores"
+# In the order of Score's fields.
 COLUMNS = ("time", "item", "kind", "row", "seed", "index", "local", "global", "folder", "image")
 KINDS = ("completion", "target", "duplicate")
 LOWEST, HIGHEST = 1, 10
@@ -18,22 +19,22 @@ LOWEST, HIGHEST = 1, 10
 
 @dataclass(frozen=True)
 class Score:
-    """One image as one person judged it.
+    """The score that one person gave to one image.
 
     Args:
-        time: when, as ISO 8601
-        item: number of the image in the scorer's own order, from 0
-        kind: a "completion", its true "target", or a "duplicate" of an earlier completion
-        row: name of the setting that made it; what a target is shown for
-        seed: of the run that made it
+        time: time of the score in ISO 8601
+        item: number of the image in the order in which the scorer scored, from 0
+        kind: a "completion", a true "target", or a "duplicate" of an earlier completion
+        row: name of the setting that made the completion, or in whose place a target is shown
+        seed: seed of that setting's run
         index: number of the test image
         local_score: how good the hole and its border look, 1 to 10
         global_score: how good the whole image looks, 1 to 10
-        folder: the run's, as seen from the folder that holds scores/
-        image: short hash of what was shown
+        folder: folder of the run, relative to the folder that holds scores/
+        image: short hash of the image that was shown
 
     Raises:
-        InputError: an unknown kind, or a score outside 1 to 10
+        InputError: the kind is unknown, or a score is outside 1 to 10.
     """
 
     time: str
@@ -49,22 +50,22 @@ class Score:
 
     def __post_init__(self):
         if self.kind not in KINDS:
-            raise InputError(f"kind={self.kind!r} is none of {', '.join(KINDS)}")
+            raise InputError(f"kind={self.kind!r} is not one of {', '.join(KINDS)}")
         for name, score in (("local", self.local_score), ("global", self.global_score)):
             if not LOWEST <= score <= HIGHEST:
                 raise InputError(f"{name}={score}: a score is from {LOWEST} to {HIGHEST}")
 
     @property
     def shown(self) -> tuple[str, int, int, str]:
-        """What makes two lines scores of the same image: row, seed, index and the image."""
+        """What identifies the image that was scored: row, seed, index and hash."""
         return self.row, self.seed, self.index, self.image
 
 
 def score_path(sweep: Path, scorer: str) -> Path:
-    """The file of a scorer.
+    """Return the file of a scorer.
 
     Raises:
-        InputError: a name that is no plain file name.
+        InputError: the name is not a plain file name.
     """
     if not re.fullmatch(r"\w[\w.-]*", scorer):
         raise InputError(
@@ -74,24 +75,22 @@ def score_path(sweep: Path, scorer: str) -> Path:
 
 
 def append_score(path: Path, score: Score) -> None:
-    """Add a line, with the header before the first; whole as soon as it returns."""
+    """Append a line, after the header if the file is new; it is written when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         if file.tell() == 0:
             writer.writerow(COLUMNS)
-        one = score
-        writer.writerow(
-            [one.time, one.item, one.kind, one.row, one.seed, one.index]
-            + [one.local_score, one.global_score, one.folder, one.image]
-        )
+        writer.writerow(astuple(score))
 
 
 def read_scores(path: Path) -> list[Score]:
-    """The scores of one person, in the order they were given; none where the file is missing.
+    """Read the scores of one person in the order they were given.
+
+    The result is empty if there is no such file.
 
     Raises:
-        InputError: names the file and the line that cannot be read.
+        InputError: a line cannot be read; the message names the file and the line.
     """
     if not path.exists():
         return []
@@ -104,12 +103,12 @@ def read_scores(path: Path) -> list[Score]:
 
 
 def read_all_scores(sweep: Path) -> dict[str, list[Score]]:
-    """Scorer to scores, of a sweep's folder; empty where nobody scored it."""
+    """Read the scores of a sweep by scorer; empty if nobody scored it."""
     return {path.stem: read_scores(path) for path in sorted((sweep / FOLDER).glob("*.csv"))}
 
 
 def latest(scores: list[Score]) -> list[Score]:
-    """One score an image and kind: where someone corrected a score, the last counts."""
+    """Return the last score for each image and kind, since later scores correct earlier ones."""
     return list({(score.kind, *score.shown): score for score in scores}.values())
 
 

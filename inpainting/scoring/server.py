@@ -1,6 +1,6 @@
-"""The page on which completions are scored by eye, and the server of it.
+"""The web page on which completions are scored by eye, and its server.
 
-Nothing that reaches the browser names a row, a kind or a file: images have opaque tokens.
+Nothing that reaches the browser names a row, a kind or a file; images have opaque tokens.
 """
 
 import logging
@@ -18,7 +18,8 @@ from inpainting.scoring.items import Item
 from inpainting.scoring.order import Session
 from inpainting.scoring.scores import HIGHEST, LOWEST
 
-# An image per step from this server alone; no page elsewhere may frame it or be told of it.
+# The page loads nothing from other servers, browsers keep no image, and pages of other sites can
+# neither frame this one nor learn its address.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
@@ -28,7 +29,7 @@ HEADERS = {
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server on this address."""
+    """Return True if only this machine can reach a server on this address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -41,13 +42,14 @@ def make_app(
     scorer: str | None = None,
     report: str = "",
 ) -> Flask:
-    """The page and what it asks for.
+    """Create the Flask app that serves the page, its images and its scores.
 
     Args:
-        order: the images in the order of a scorer
-        host: the address that is served; on a loopback one, other names for it are refused
-        scorer: whose page opens first; None asks for the name
-        report: the command that makes a table of the scores, shown at the end
+        order: returns all images in the order of the scorer with the given name
+        host: address of the server; on a loopback address, requests for any other name of this
+            machine are refused
+        scorer: name of the scorer whose page opens first; None asks for the name
+        report: command that makes a table with the scores, shown at the end
     """
     app = Flask(__name__, template_folder="pages", static_folder="pages", static_url_path="/page")
     _keep_others_out(app, host)
@@ -61,15 +63,15 @@ def make_app(
 
 
 def _keep_others_out(app: Flask, host: str) -> None:
-    """Answer this server's own page alone, with headers that keep other pages from embedding it."""
+    """Refuse requests from pages of other sites, and keep those pages from framing this one."""
     names = {"localhost", "127.0.0.1", "[::1]", host, f"[{host}]"}
 
     @app.before_request
     def refuse_other_sites() -> None:
-        # A page of another site can neither post here nor, by a name of its own for this
-        # address (DNS rebinding), read.
-        elsewhere = request.origin not in (None, request.host_url.rstrip("/"))
-        if elsewhere or (is_loopback(host) and request.host.rsplit(":", 1)[0] not in names):
+        # The origin keeps a page of another site from posting here. The host name keeps it from
+        # reading, when it has pointed a name of its own at this address (DNS rebinding).
+        foreign = request.origin not in (None, request.host_url.rstrip("/"))
+        if foreign or (is_loopback(host) and request.host.rsplit(":", 1)[0] not in names):
             abort(403)
 
     @app.after_request
@@ -79,7 +81,7 @@ def _keep_others_out(app: Flask, host: str) -> None:
 
 
 class _Page:
-    """What the browser asks for, for every scorer who opens the page."""
+    """Answers to the browser's requests, for every scorer who opens the page."""
 
     def __init__(self, order: Callable[[str], Sequence[Item]], scorer: str | None, report: str):
         self._order, self._scorer, self._report = order, scorer, report
@@ -108,7 +110,7 @@ class _Page:
         with self._lock:
             session = self._session()
             if given.get("item") not in session.items:
-                raise InputError("this image is not among those to be scored: reload the page")
+                raise InputError("this image is not one of those to score; reload the page")
             marks = given.get("local"), given.get("global")
             if not all(type(mark) is int for mark in marks):
                 raise InputError(f"a score is a whole number from {LOWEST} to {HIGHEST}")
@@ -118,12 +120,12 @@ class _Page:
     def image(self, token: str, which: str) -> Response:
         item = self._session().items.get(token) or abort(404)
         path = item.shown if which == "shown" else item.file("masked")
-        # The bytes alone: a file's name and date would tell which one it is.
+        # Not send_file: the file's name and date in its headers would reveal which image it is.
         return Response(path.read_bytes(), mimetype="image/png")
 
 
 def _state(session: Session, wanted: str | None, report: str) -> dict[str, Any]:
-    """What the page shows: an image by its token, or the first one without a score."""
+    """Return what the page shows: the wanted image if it has a score, else the first without."""
     given = session.given()
     done = list(given)
     token = wanted
@@ -143,23 +145,33 @@ def _state(session: Session, wanted: str | None, report: str) -> dict[str, Any]:
 
 
 def listen(app: Flask, host: str, port: int) -> tuple[BaseWSGIServer, str]:
-    """A server ready to serve, and its address; port 0 takes any free one.
+    """Open a server on a host and port.
+
+    Args:
+        app: the app to serve
+        host: host name or address of this machine
+        port: port from 1 to 65535; 0 takes any free port
+
+    Returns:
+        the server, ready for `serve_forever`, and its address
 
     Raises:
-        InputError: the port is taken, or the address is not this machine's.
+        InputError: the port is taken or out of range, or the address is not this machine's.
     """
     family = select_address_family(host, port)
     try:
         listening = socket.create_server((host, port), family=family)
     except OverflowError:
-        raise InputError(f"port={port}: type a number from 0 (any free one) to 65535") from None
+        raise InputError(
+            f"port={port}: no such port; type a number from 0 (any free port) to 65535"
+        ) from None
     except OSError as error:
         raise InputError(
-            f"host={host} port={port} cannot be listened on ({error.strerror}): type another port, "
-            "or port=0 for any free one"
+            f"host={host} port={port}: cannot listen there ({error.strerror}); type another port, "
+            "or port=0 for any free port"
         ) from None
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for every image
-    with listening:  # the server takes a copy of it
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # drops a log line per image
+    with listening:  # the server duplicates the file descriptor
         server = make_server(host, port, app, threaded=True, fd=listening.fileno())
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     return server, f"http://{shown}:{server.port}/"

@@ -1,1 +1,1 @@
-"""What Lightning's trainer is given besides callbacks and loggers."""
+"""Parts of Lightning's trainer other than callbacks and loggers."""

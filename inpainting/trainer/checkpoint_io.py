@@ -1,4 +1,4 @@
-"""How a checkpoint reaches the disk: whole or not at all."""
+"""Atomic writing of checkpoints."""
 
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,18 @@ from inpainting.atomic import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's, but a checkpoint replaces the one before only when it is safe on the disk.
+    """Lightning's checkpoint IO, but an old checkpoint is kept until the new one is on the disk.
 
-    Lightning writes to the system's folder for temporary files and moves the file from there. Where
-    that is another file system, which is common in containers and on clusters, moving means truncating
-    the earlier checkpoint and copying: a process killed at that moment leaves neither.
+    Lightning writes to the system's folder for temporary files and moves the file from there. If
+    that folder is on another file system, which is common in containers and on clusters, moving
+    means truncating the old checkpoint and copying: a process killed at that moment leaves neither
+    checkpoint.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint whole or not at all."""
+        """Write a checkpoint completely or not at all."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path, "wb") as file:

@@ -1,4 +1,4 @@
-"""Refuses devices and precisions that cannot be, before any long work."""
+"""Checks of devices and precision that run before any long work."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from inpainting.errors import InputError
 
 
 def check_devices(trainer: DictConfig) -> None:
-    """Refuse accelerators and devices that this machine lacks, and several without a strategy.
+    """Refuse devices that this machine lacks, and several devices without a strategy.
 
     Raises:
-        InputError: names the key and what to type.
+        InputError: the message names the key and what to type.
     """
     found = torch.cuda.device_count()
     on_gpu = trainer.accelerator in ("gpu", "cuda") or (trainer.accelerator == "auto" and found)
@@ -23,7 +23,8 @@ def check_devices(trainer: DictConfig) -> None:
         )
     devices = trainer.devices
     if isinstance(devices, str):
-        if devices != "auto" and not all(one.strip("- ").isdigit() for one in devices.split(",")):
+        numbers = devices.split(",")
+        if devices != "auto" and not all(number.strip("- ").isdigit() for number in numbers):
             raise InputError(f"trainer.devices={devices}: type a number, such as trainer.devices=2")
         devices = [int(number) for number in devices.split(",")] if devices != "auto" else found
     if isinstance(devices, Sequence):
@@ -37,21 +38,20 @@ def check_devices(trainer: DictConfig) -> None:
         )
     if number > 1 and trainer.strategy == "auto":
         raise InputError(
-            f"trainer.devices={trainer.devices}: several devices need trainer="
-            f"{'ddp' if on_gpu else 'ddp_cpu'}, which knows that a phase of GLCIC leaves one "
-            "network out"
+            f"trainer.devices={trainer.devices}: several devices need a strategy that lets a phase "
+            f"of GLCIC leave one network out; type trainer={'ddp' if on_gpu else 'ddp_cpu'}"
         )
 
 
 def check_precision(precision: str | int | None) -> None:
-    """Refuse weights of half precision: small steps of training would round to nothing.
+    """Refuse weights of half precision, in which small training steps would round to nothing.
 
     Raises:
-        InputError: names what to type.
+        InputError: the message says what to type.
     """
     kind = str(precision)
     if kind.endswith("-true") and kind.startswith(("16", "bf16")):
         raise InputError(
             f"trainer.precision={kind}: weights of 16 bits lose the small steps of an optimiser "
-            f"and of averaging, type trainer.precision={kind.replace('true', 'mixed')}"
+            f"and of a moving average; type trainer.precision={kind.replace('true', 'mixed')}"
         )

@@ -1,1 +1,1 @@
-"""Guidance: how the known pixels steer a denoiser, a file for each paper."""
+"""Guidance: how the known pixels steer a denoiser, with one file per paper."""

@@ -1,4 +1,4 @@
-"""No guidance: the network's own estimate."""
+"""No guidance: the network's estimate is used as it is."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from inpainting.diffusion.process import Diffusion
 
 @dataclass(frozen=True)
 class Unguided:
-    """The estimate as it is.
+    """Leaves the network's estimate as it is, except for clipping.
 
     Args:
-        clip: hold it inside [-1, 1], as the authors of RePaint do
+        clip: clip the estimate to [-1, 1], as the authors of RePaint do
     """
 
     clip: bool = True
@@ -21,7 +21,7 @@ class Unguided:
     def __call__(
         self, denoiser: Denoiser, image: Tensor, known: Tensor, diffusion: Diffusion
     ) -> Denoiser:
-        """See `Guidance`."""
+        """Return the denoiser, clipped if `clip` is True; see `Guidance`."""
 
         def clipped(x: Tensor, t: int) -> Tensor:
             return denoiser(x, t).clamp_(-1, 1)

@@ -12,19 +12,19 @@ from inpainting.errors import InputError
 
 @dataclass(frozen=True)
 class PiGDM:
-    """The estimate, moved to where the known pixels pull it through the network.
+    """Moves the estimate in the direction in which the known pixels pull it through the network.
 
-    The pull is (d x_0 / d x_t)^T of what x_0 misses of the known pixels: eq. 7, with a mask for H
-    and no noise on the known pixels. It lets them decide early what the hole shows; replacing known
-    pixels alone tells the hole of them only through what the network sees. A call of the network
-    then takes three to six times as long.
+    The pull is (d x_0 / d x_t)^T times the error of x_0 at the known pixels: eq. 7, where H is a
+    mask and the known pixels have no noise. The pull lets the known pixels decide early what the
+    hole shows. Without guidance, the known pixels influence the hole only through what the network
+    sees. With it, a network call takes three to six times as long.
 
     Args:
-        weight: how far the estimate goes along the pull; 1 is the paper's
-        clip: hold the network's estimate inside [-1, 1] before it is moved
+        weight: factor of the pull; the paper uses 1
+        clip: clip the network's estimate to [-1, 1] before it is moved
 
     Raises:
-        InputError: a weight that is not above 0.
+        InputError: the weight is not above 0.
     """
 
     weight: float = 1.0
@@ -40,11 +40,11 @@ class PiGDM:
     def __call__(
         self, denoiser: Denoiser, image: Tensor, known: Tensor, diffusion: Diffusion
     ) -> Denoiser:
-        """See `Guidance`."""
+        """Return the guided denoiser; see `Guidance`."""
         weights = (self.weight * diffusion.signal).tolist()
 
         def guided(x: Tensor, t: int) -> Tensor:
-            # Evaluation's inference mode keeps no graph.
+            # Evaluation runs in inference mode, which would keep no graph for the gradient.
             with torch.inference_mode(False), torch.enable_grad():
                 x = x.clone().requires_grad_()
                 x_0 = denoiser(x, t)

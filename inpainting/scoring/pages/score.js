@@ -1,12 +1,12 @@
-// One image after another: two marks each, sent as soon as both are there.
+// Shows one image after another. Each gets two marks, which are sent once both are given.
 "use strict";
 
 const element = (id) => document.getElementById(id);
 const who = "scorer=" + encodeURIComponent(document.body.dataset.scorer);
 const scales = ["local", "global"];
-let state = null;   // what the server said last
-let marks = {};     // of the image that is shown
-let ready = false;  // its images are on the screen: a key pressed earlier is not meant for it
+let state = null;   // the server's last answer
+let marks = {};     // the marks given to the image on the screen
+let ready = false;  // false while images load, since a key pressed then is meant for the last image
 
 async function ask(path, options) {
   const answer = await fetch(path, options);
@@ -15,7 +15,7 @@ async function ask(path, options) {
   return content;
 }
 
-// Show an image by its token, or the first one without a score.
+// Show the image with this token, or the first image without a score.
 function open(item) {
   exchange(`/state?${who}` + (item ? `&item=${item}` : ""), {}, "");
 }
@@ -32,8 +32,8 @@ async function exchange(path, options, failed) {
   try {
     next = await ask(path, options);
   } catch (error) {
-    const lost = error instanceof TypeError;  // fetch's own: nobody answers
-    const why = lost ? "The server does not answer: is it still running?" : error.message;
+    const lost = error instanceof TypeError;  // fetch throws this if there is no answer
+    const why = lost ? "The server does not answer. Is it still running?" : error.message;
     element("message").textContent = failed + why;
     marks = {};
     if (state) draw();
@@ -41,11 +41,11 @@ async function exchange(path, options, failed) {
     return;
   }
   await show(next).catch(() => {
-    element("message").textContent = "The next image does not load: reload the page.";
+    element("message").textContent = "The next image did not load. Reload the page.";
   });
 }
 
-// All of the page changes at once, when the new images are there.
+// Wait for the new images, so that the whole page changes at once.
 async function show(next) {
   const { item, number, scored, total } = next;
   const images = item ? await Promise.all(["shown", "hole"].map((id) => load(id, item))) : [];
@@ -73,7 +73,7 @@ async function load(id, item) {
   return image;
 }
 
-// By whole factors, so that every pixel is a square; shrunk only where there is no room.
+// Enlarge by whole factors, so that every pixel is a square; shrink only if there is no room.
 function resize() {
   const ratio = window.devicePixelRatio;
   const room = Math.max(160, Math.min(512, window.innerHeight - 384, window.innerWidth * 0.55));
@@ -106,7 +106,7 @@ function give(name, mark) {
   marks[name] = mark;
   element("message").textContent = "";
   draw();
-  if (scales.every((one) => one in marks)) send();
+  if (scales.every((scale) => scale in marks)) send();
 }
 
 function back() {
@@ -120,7 +120,7 @@ function back() {
 }
 
 document.addEventListener("keydown", (event) => {
-  // A key held down would score the next images as well.
+  // A key held down would also score the next images.
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
   if (/^[0-9]$/.test(event.key)) {
     event.preventDefault();

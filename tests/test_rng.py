@@ -1,4 +1,4 @@
-"""Generators that repeats, and belongs to an image."""
+"""Random numbers repeat, and each image has its own."""
 
 import pytest
 import torch
