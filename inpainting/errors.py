@@ -26,7 +26,8 @@ def check_whole(key: str, value: object, least: int, most: int | None = None) ->
     Raises:
         InputError: `value` is not an int or is out of bounds.
     """
-    if not isinstance(value, int) or value < least or (most is not None and value > most):
+    whole = isinstance(value, int) and not isinstance(value, bool)  # a bool is an int to Python
+    if not whole or value < least or (most is not None and value > most):
         bounds = f", {least} or more" if most is None else f" from {least} to {most}"
         raise InputError(f"{key}={value}: type a whole number{bounds}")
 

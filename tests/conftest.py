@@ -90,12 +90,12 @@ def real_data() -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def composed() -> Iterator[Callable[..., DictConfig]]:
+def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
     """Compose a configuration from overrides, as the command line would."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(CONF, version_base="1.3"):
         yield lambda *overrides, name="train": compose(
-            name, [*overrides, "paths.run=outputs/test"], return_hydra_config=False
+            name, [f"paths.run={tmp_path}", *overrides], return_hydra_config=False
         )
 
 

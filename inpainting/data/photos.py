@@ -73,7 +73,7 @@ class PhotosDataModule(InpaintingDataModule):
                 f"data.image_size={self.image_size}: the photographs have patches of at most "
                 f"{LARGEST} px; type data.image_size={LARGEST} or less"
             )
-        if min(scales) != 1:
+        if min(scales, default=0) != 1:
             raise InputError(
                 f"data.scales={list(scales)}: the smallest scale must be 1; type for instance "
                 "data.scales=[1,1.5,2]"

@@ -110,7 +110,8 @@ def base_notes(rows: Sequence[Row]) -> list[str]:
     found = []
     for row in rows:
         name = row.runs[0].compared_with
-        if row.base is None and name not in (None, row.runs[0].row):
+        names = {one for other in rows for one in (other.label, other.runs[0].row)}
+        if row.base is None and name is not None and name not in names:
             found.append(f"{row.label} is to be compared with {name}, which is not in this table.")
     return found
 
