@@ -4,6 +4,6 @@ from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 
-# A wheel carries conf/ inside the package; a checkout has it beside the package. Absolute, so that
-# commands work from any folder and Lightning can start further processes.
+# A wheel carries conf/ inside the package; a checkout has it beside the package. The path is
+# absolute, so that commands work from any folder and Lightning can start further processes.
 CONF = str(_HERE / "conf" if (_HERE / "conf").is_dir() else _HERE.parent / "conf")

@@ -1,4 +1,4 @@
-"""Measure a run on any data and any kind of hole, beside the classical fills.
+"""Measure a run on any data and any kind of hole, next to the classical fills.
 
 python -m inpainting.evaluate run=outputs/glcic/2026-01-31_12-00-00 mask=medium
 python -m inpainting.evaluate run=… data=folder data.root=PATH against=[mean_fill,telea]
@@ -21,17 +21,18 @@ from inpainting.runs.folder import claimed
 @hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
 @exits_with_one_sentence
 def run(config: DictConfig) -> None:
-    """One evaluation into a folder of its own."""
+    """Run one evaluation in a new folder."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     with claimed(folder, resume=False):
-        from inpainting.tasks.evaluate import evaluate  # torch and Lightning: not for --help
+        # Imported here so that --help does not load torch and Lightning.
+        from inpainting.tasks.evaluate import evaluate
 
         evaluate(config, folder)
 
 
 @exits_with_one_sentence
 def main() -> None:
-    """Compose the configuration from the run's and the typed overrides, and measure."""
+    """Compose the configuration from the run's overrides and the typed ones, and measure."""
     sys.argv[1:] = evaluation_arguments(sys.argv[1:])
     run()
 

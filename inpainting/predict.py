@@ -1,4 +1,4 @@
-"""Fill holes in photographs of any size, with masks given as files.
+"""Fill holes in image files of any size, with masks given as files.
 
 python -m inpainting.predict run=outputs/glcic/… input=photos/ masks=masks/ out=filled/
 python -m inpainting.predict model=telea input=photo.jpg masks=mask.png out=filled/
@@ -20,16 +20,17 @@ from inpainting.runs.folder import claimed
 @hydra.main(version_base="1.3", config_path=CONF, config_name="predict")
 @exits_with_one_sentence
 def run(config: DictConfig) -> None:
-    """Fill all images."""
+    """Fill all images that `input` names."""
     with claimed(Path(HydraConfig.get().runtime.output_dir), resume=False):
-        from inpainting.tasks.fill import fill  # torch and Lightning: not for --help
+        # Imported here so that --help does not load torch and Lightning.
+        from inpainting.tasks.fill import fill
 
         fill(config)
 
 
 @exits_with_one_sentence
 def main() -> None:
-    """Compose the configuration from the run's and the typed overrides, and fill."""
+    """Compose the configuration from the run's overrides and the typed ones, and fill."""
     sys.argv[1:] = evaluation_arguments(sys.argv[1:])
     run()
 

@@ -1,4 +1,4 @@
-"""Tables and a page of a sweep, or of any runs and evaluations.
+"""Write the tables and the HTML page of a sweep, or of any runs and evaluations.
 
 python -m inpainting.report outputs/sweeps/glcic_table
 python -m inpainting.report outputs/glcic outputs/evaluate metric=psnr_hole,lpips out=outputs/board
@@ -11,27 +11,29 @@ from inpainting import words
 from inpainting.errors import exits_with_one_sentence
 from inpainting.words import option
 
-WRITTEN = "\nWrites table.md, table.csv, table.tex, report.html and images/."
+WRITTEN = "\nThe command writes table.md, table.csv, table.tex, report.html and images/."
 
 
 @dataclass
 class ReportOptions:
-    """What can be typed as key=value."""
+    """The options of the command, typed as key=value."""
 
     metric: str | None = option(
-        None, "whose difference to the base row is given; else the first two"
+        None, "metrics whose difference from the base row is shown; default: the first two"
     )
-    base: str | None = option(None, "row to compare with; else what each run's compared_with says")
-    out: str | None = option(None, "folder to write to; else the one given, or outputs/report")
+    base: str | None = option(None, "row to compare with; default: the compared_with of each run")
+    out: str | None = option(
+        None, "folder to write to; default: the FOLDER, or outputs/report for several"
+    )
 
 
 def parse(arguments: list[str] | None = None) -> tuple[list[str], ReportOptions]:
-    """Folders and options of a command line; see `words.parse`."""
+    """Parse a command line into folders and options; see `words.parse`."""
     return words.parse("inpainting.report", __doc__ + WRITTEN, ReportOptions, arguments)
 
 
 def default_out(folders: list[str]) -> Path:
-    """Where a report is looked for first."""
+    """Return the folder of a report whose `out` was not typed: where a user would look first."""
     if len(folders) > 1:
         return Path("outputs") / "report"
     only = Path(folders[0])
@@ -40,9 +42,10 @@ def default_out(folders: list[str]) -> Path:
 
 @exits_with_one_sentence
 def main() -> None:
-    """Write a report, print its table in short and where it is."""
+    """Write a report, and print its path and a short version of its table."""
     folders, options = parse()
-    from inpainting.reporting.build import report  # torch and matplotlib: not for --help
+    # Imported here so that --help does not load torch and matplotlib.
+    from inpainting.reporting.build import report
     from inpainting.reporting.terminal import print_report
 
     out = Path(options.out) if options.out else default_out(folders)

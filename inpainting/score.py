@@ -1,13 +1,13 @@
-"""Score completions by eye, blind, on a page that this machine serves to its own browser.
+"""Score completions by eye, blind, on a page that this machine serves to a browser.
 
 python -m inpainting.score outputs/sweeps/glcic_table
 python -m inpainting.score outputs/sweeps/glcic_table scorer=anna port=8005
 python -m inpainting.score outputs/glcic/2026-01-31_12-00-00 outputs/evaluate/telea/…
 
 The images are those that a test writes to images/test (callbacks.images.count of each run).
-Each scorer has an order, true images and repeated ones mixed in; scores are appended to
-FOLDER/scores/SCORER.csv as they are given, and the same name goes on where it stopped.
-`python -m inpainting.report` adds them to its table.
+Each scorer sees the images in a different order, with true images and repeats mixed in. Scores are
+appended to FOLDER/scores/SCORER.csv as they are given; the same name continues where it stopped.
+`python -m inpainting.report` adds the scores to its table.
 """
 
 import shlex
@@ -22,20 +22,22 @@ from inpainting.words import option
 
 @dataclass
 class ScoreOptions:
-    """What can be typed as key=value."""
+    """The options of the command, typed as key=value."""
 
-    scorer: str | None = option(None, "whose scores these are; the page asks where it is left out")
-    host: str = option("127.0.0.1", "this machine's browsers alone; 0.0.0.0: the whole network")
-    port: int = option(8004, "0 takes any free one")
-    targets: float = option(0.1, "true images mixed in: share of the completions, each once")
-    duplicates: float = option(0.1, "completions shown twice, as a share of them")
+    scorer: str | None = option(
+        None, "name of the scorer; the page asks for a name if none is typed"
+    )
+    host: str = option("127.0.0.1", "serves this machine only; 0.0.0.0 serves the whole network")
+    port: int = option(8004, "port of the page; 0 takes any free port")
+    targets: float = option(0.1, "true images mixed in, as a share of the completions; each once")
+    duplicates: float = option(0.1, "completions shown twice, as a share of the completions")
 
 
 def parse(arguments: list[str] | None = None) -> tuple[list[str], ScoreOptions]:
-    """Folders and options of a command line.
+    """Parse a command line into folders and options.
 
     Raises:
-        InputError: see `words.parse`; or a share that is none.
+        InputError: see `words.parse`; or a share lies outside 0 to 1.
     """
     folders, options = words.parse("inpainting.score", __doc__, ScoreOptions, arguments)
     for key in ("targets", "duplicates"):
@@ -47,11 +49,11 @@ def parse(arguments: list[str] | None = None) -> tuple[list[str], ScoreOptions]:
 
 @exits_with_one_sentence
 def main() -> None:
-    """Serve until Ctrl-C."""
+    """Serve the page until Ctrl-C."""
     folders, options = parse()
     completions, left_out = find_completions(folders)
     if options.scorer is not None:
-        Session(options.scorer, completions)  # refuses a name that cannot be a file's
+        Session(options.scorer, completions)  # refuses a name that cannot name a file
     try:
         from inpainting.scoring.server import is_loopback, listen, make_app
     except ModuleNotFoundError as error:
@@ -67,11 +69,13 @@ def main() -> None:
     )
     server, address = listen(app, options.host, options.port)
     runs = len({item.folder for item in completions})
-    print(f"{len(completions)} completions of {runs} runs are to be scored.")
+    print(f"{len(completions)} completions of {runs} runs to score.")
     for folder, reason in left_out.items():
         print(f"Left out: {folder}: {reason}")
     if not is_loopback(options.host):
-        print(f"Warning: host={options.host} lets others in the network look and score as well.")
+        print(
+            f"Warning: host={options.host} lets everyone on the network see and score the images."
+        )
     homes = sorted({str(item.home / "scores") for item in completions})
     print(f"Scores are written to {' and '.join(homes)} as they are given.")
     print(f"Open {address} in a browser; Ctrl-C ends.", flush=True)

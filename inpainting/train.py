@@ -25,12 +25,13 @@ from inpainting.sweeps.job import run_job
 @hydra.main(version_base="1.3", config_path=CONF, config_name="train")
 @exits_with_one_sentence
 def run(config: DictConfig) -> float | None:
-    """One training; returns the best value of the monitored metric, for Hydra's sweepers."""
+    """Run one training; return the best value of the monitored number, for Hydra's sweepers."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_job(config, folder)
     with claimed(folder, resume=config.resume is not None), failure_noted(folder):
-        from inpainting.tasks.train import train  # torch and Lightning: not for --help
+        # Imported here so that --help does not load torch and Lightning.
+        from inpainting.tasks.train import train
 
         return train(config, folder)
 

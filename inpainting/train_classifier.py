@@ -1,8 +1,8 @@
-"""Train the classifier of `metrics=labels` for a data set, unless it is cached; say how good it is.
+"""Train the classifier of `metrics=labels` for a data set, unless it is cached; log its accuracy.
 
 python -m inpainting.train_classifier data=mnist data.root=PATH
 
-Training and evaluation do the same when they find none.
+Training and evaluation do the same if the cache has no classifier.
 """
 
 import sys
@@ -18,8 +18,9 @@ from inpainting.runs.arguments import check_free
 @hydra.main(version_base="1.3", config_path=CONF, config_name="train_classifier")
 @exits_with_one_sentence
 def run(config: DictConfig) -> None:
-    """One classifier, into the cache."""
-    from inpainting.tasks.build import build  # torch and Lightning: not for --help
+    """Train one classifier, and write it to the cache."""
+    # Imported here so that --help does not load torch and Lightning.
+    from inpainting.tasks.build import build
 
     data = build(config.data)
     data.prepare_data()

@@ -1,8 +1,8 @@
-"""Save a view of a sweep in Weights & Biases: its runs beside each other, nothing to click.
+"""Save a view of a sweep in Weights & Biases that shows its runs side by side.
 
 python -m inpainting.wandb_view ENTITY/PROJECT group=glcic_table
 
-Needs the key of that account (wandb login), and pip install 'inpainting[wandb]'.
+This needs the API key of the account (wandb login) and pip install 'inpainting[wandb]'.
 """
 
 import argparse
@@ -12,10 +12,10 @@ from inpainting.errors import InputError, exits_with_one_sentence
 
 
 def parse(arguments: list[str] | None = None) -> tuple[str, str, str]:
-    """Entity, project and group of a command line.
+    """Parse a command line into entity, project and group.
 
     Raises:
-        InputError: one of them is missing.
+        InputError: one of the three is missing.
     """
     parser = argparse.ArgumentParser(
         "python -m inpainting.wandb_view",
@@ -35,7 +35,7 @@ def parse(arguments: list[str] | None = None) -> tuple[str, str, str]:
 
 
 def view(entity: str, project: str, group: str) -> Any:
-    """The view, not yet saved: the sweep's test, images and validation, then all it logged.
+    """Build the view without saving it: test, images and validation, then everything else logged.
 
     Raises:
         InputError: wandb's library for views is not installed.
@@ -44,7 +44,9 @@ def view(entity: str, project: str, group: str) -> Any:
         import wandb_workspaces.reports.v2 as panels
         import wandb_workspaces.workspaces as ws
     except ImportError as error:
-        raise InputError("views need a package: pip install 'inpainting[wandb]'") from error
+        raise InputError(
+            "views need a package that is not installed: type pip install 'inpainting[wandb]'"
+        ) from error
 
     measured = ("psnr_hole", "ssim_hole")
     sections = {
@@ -67,7 +69,7 @@ def view(entity: str, project: str, group: str) -> Any:
         ],
         settings=ws.WorkspaceSettings(x_axis="batch"),
         runset_settings=ws.RunsetSettings(filters=f"Group = '{group}'"),
-        auto_generate_panels=True,  # the losses, whose names are each method's own
+        auto_generate_panels=True,  # for the losses, whose names differ between methods
     )
 
 
@@ -75,10 +77,11 @@ def view(entity: str, project: str, group: str) -> Any:
 def main() -> None:
     """Save the view and print its address."""
     place = parse()
-    from inpainting.loggers.dashboard import has_key  # Lightning: not for --help
+    # Imported here so that --help does not load Lightning.
+    from inpainting.loggers.dashboard import has_key
 
     if not has_key():
-        raise InputError("there is no key for Weights & Biases here: type wandb login first")
+        raise InputError("this machine has no API key for Weights & Biases: type wandb login first")
     print(view(*place).save().url)
 
 

@@ -1,4 +1,4 @@
-"""Command lines of folders and key=value words, of commands that compose no configuration."""
+"""Command lines of folders and key=value options, for commands without a Hydra configuration."""
 
 import re
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -14,27 +14,32 @@ Options = TypeVar("Options")
 
 
 def option(default: Any, text: str) -> Any:
-    """A dataclass field that can be typed as key=value, with its line of the help."""
+    """Declare a dataclass field that can be typed as key=value, with its line in --help."""
     return field(default=default, metadata={"help": text})
 
 
 def parse(
     module: str, description: str, options: type[Options], arguments: list[str] | None = None
 ) -> tuple[list[str], Options]:
-    """Folders and options of a command line.
+    """Parse a command line of folders and key=value options.
 
     Args:
-        module: what is typed after `python -m`
-        description: of the help
-        options: a dataclass whose fields are made by `option`
-        arguments: the words; None takes the process's own
+        module: name of the module, as typed after `python -m`
+        description: text at the top of --help
+        options: a dataclass whose fields are declared by `option`
+        arguments: the command line without the program's name; None reads it from `sys.argv`
+
+    Returns:
+        the folders and the options
 
     Raises:
-        InputError: no folder, or an option that is unknown or cannot be.
+        InputError: no folder is typed, or an option is unknown or has an invalid value.
     """
-    pairs = {one.name: f"{one.name}={one.default or 'NAME'}" for one in fields(options)}
+    pairs = {known.name: f"{known.name}={known.default or 'NAME'}" for known in fields(options)}
     width = max(len(pair) for pair in pairs.values())
-    lines = [f"  {pairs[one.name]:{width}}  {one.metadata['help']}" for one in fields(options)]
+    lines = [
+        f"  {pairs[known.name]:{width}}  {known.metadata['help']}" for known in fields(options)
+    ]
     parser = ArgumentParser(
         prog=f"python -m {module}",
         description=description,
@@ -51,10 +56,10 @@ def parse(
     for word in typed:
         key, _, value = word.partition("=")
         if key not in pairs:
-            raise InputError(f"{word}: no such key; there are {', '.join(pairs)}")
+            raise InputError(f"{word}: no such key; type one of {', '.join(pairs)}")
         try:
             OmegaConf.update(values, key, value or None)
         except OmegaConfBaseException as error:
             reason = str(error.msg).splitlines()[0]
-            raise InputError(f"{word}: {reason}; --help lists the options") from None
+            raise InputError(f"{word}: {reason}; type --help to list the options") from None
     return folders, OmegaConf.to_object(values)

@@ -1,1 +1,1 @@
-"""Runs on the disk: their folders, checkpoints, results, and finding them again."""
+"""Runs on disk: their folders, checkpoints and results, and collecting them for reports."""

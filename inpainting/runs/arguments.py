@@ -1,4 +1,4 @@
-"""Command lines that start from a run: its own overrides, followed by those typed now."""
+"""Command lines that start from a run: the run's own overrides, then those typed now."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from inpainting.errors import InputError, is_first_process
 from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.folder import Run, claimed
 
-# What an evaluation elsewhere must not inherit from the run: how it was trained and where it wrote.
+# Keys that an evaluation must not inherit: how the run was trained, and where it wrote its output.
 TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "name", "against")
 TRAINING_KEYS += ("resume", "init_from", "run", "compile")
 
@@ -18,28 +18,37 @@ WANDB_FOLDER = re.compile(r"(?:offline-)?run-(?P<stamp>\d{8}_\d{6})-(?P<id>.+)")
 
 
 def quoted(key: str, value: object) -> str:
-    """An override that Hydra's grammar takes whatever characters the value has."""
+    """Write an override so that Hydra's grammar accepts any characters in the value."""
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'{key}="{text}"'
 
 
-def _given(arguments: list[str], key: str) -> str | None:
-    """The last value typed for a key, None for none or null."""
+def _last_typed(arguments: list[str], key: str) -> str | None:
+    """Return the last value typed for a key; None if the key was not typed, or is empty or null."""
     values = [text.split("=", 1)[1] for text in arguments if text.startswith(f"{key}=")]
     value = values[-1].strip("\"'") if values else "null"
     return None if value in ("", "null") else value
 
 
 def _started_by_lightning(arguments: list[str]) -> bool:
-    """Whether this is a further process, whose command line is the first one's already."""
+    """Return True in a process that Lightning started with the first process's command line."""
     return any(text.startswith("hydra.job.name=train_ddp_process_") for text in arguments)
 
 
 def resume_arguments(arguments: list[str]) -> list[str]:
-    """Command line of `train resume=FOLDER`: the run's own overrides, then those typed now."""
+    """Build the command line of `train resume=FOLDER`: the run's overrides, then those typed now.
+
+    Args:
+        arguments: as typed, without the name of the program; without `resume` they are returned
+            unchanged
+
+    Raises:
+        InputError: the folder holds no run, the run's last checkpoint is missing or corrupt, or
+            another process is writing to the folder; without `resume`, see `check_free`.
+    """
     if _started_by_lightning(arguments):
         return arguments
-    folder = _given(arguments, "resume")
+    folder = _last_typed(arguments, "resume")
     if folder is None:
         check_free(arguments)
         return arguments
@@ -48,19 +57,19 @@ def resume_arguments(arguments: list[str]) -> list[str]:
     if is_first_process():
         with claimed(run.folder, resume=True):
             pass
-    # What is typed again counts once: a second + would be refused.
+    # Hydra refuses a second +key, so an override that is typed again must not appear twice.
     kept = [t for t in run.overrides if not t.startswith("resume=") and t not in arguments]
-    if _other_logger(run, arguments) is not None:  # it need not know the settings of the first
+    if _other_logger(run, arguments) is not None:  # which may lack the keys of the run's logger
         kept = [text for text in kept if not key_of(text).startswith("logger.")]
     kept += _same_wandb_run(run, arguments)
-    # Hydra must not write into the run before it is known that the training can go on.
+    # Hydra would write .hydra into the run before anything has checked that it can be resumed.
     here = [quoted("hydra.run.dir", folder), "hydra.output_subdir=null"]
-    # Of a sweep's run, this one alone goes on.
+    # A sweep's run is resumed alone: its overrides would start the whole sweep again.
     return [*_options_first(kept, arguments), *here, "hydra.mode=RUN"]
 
 
 def _other_logger(run: Run, arguments: list[str]) -> str | None:
-    """The logger=CHOICE typed now, where it is not the run's own."""
+    """Return the logger typed now if it differs from the run's logger, else None."""
     before, now = (
         [text.partition("=")[2].strip("\"'") for text in texts if key_of(text) == "logger"]
         for texts in ([f"logger={run.choice('logger')}", *run.overrides], arguments)
@@ -69,7 +78,7 @@ def _other_logger(run: Run, arguments: list[str]) -> str | None:
 
 
 def _same_wandb_run(run: Run, arguments: list[str]) -> list[str]:
-    """The override by which a resumed run goes on in wandb, too, where it still logs there."""
+    """Return the override that continues the run's page in wandb, if the resumed run logs there."""
     matches = [WANDB_FOLDER.fullmatch(path.name) for path in (run.folder / "wandb").glob("*run-*")]
     found = [match for match in matches if match]
     other = _other_logger(run, arguments)
@@ -78,48 +87,48 @@ def _same_wandb_run(run: Run, arguments: list[str]) -> list[str]:
     else:
         path = Path(CONF) / "logger" / f"{other}.yaml"
         logs = path.is_file() and "wandb" in OmegaConf.load(path)
-    if not (found and logs) or _given(arguments, "logger.wandb.id"):
+    if not (found and logs) or _last_typed(arguments, "logger.wandb.id"):
         return []
     return [quoted("logger.wandb.id", max(found, key=lambda match: match["stamp"])["id"])]
 
 
 def _options_first(kept: list[str], arguments: list[str]) -> list[str]:
-    """Options such as -m, and their values, before all overrides: Hydra's parser wants it so."""
+    """Put options such as -m and their values before all overrides, as Hydra's parser requires."""
     options = [t for t in arguments if t.startswith("-") or ("=" not in t and t[:1] != "~")]
     return [*options, *kept, *(text for text in arguments if text not in options)]
 
 
 def check_free(arguments: list[str]) -> None:
-    """Refuse a typed folder that holds a run, before Hydra writes into it.
+    """Refuse a typed hydra.run.dir that already holds a run, before Hydra writes into it.
 
     Raises:
         InputError: see `claimed`.
     """
-    folder = _given(arguments, "hydra.run.dir")
+    folder = _last_typed(arguments, "hydra.run.dir")
     if folder and Path(folder).is_dir() and is_first_process():
         with claimed(Path(folder), resume=False):
             pass
 
 
 def key_of(override: str) -> str:
-    """What an override changes: data, data.root, logger@loggers.second."""
+    """Return the key that an override changes: data, data.root, logger@loggers.second."""
     return override.lstrip("+~").split("=")[0]
 
 
 def _kept(run: Run, arguments: list[str]) -> list[str]:
-    """The run's overrides that an evaluation composes again.
+    """Return the run's overrides that also apply to its evaluation.
 
-    Where another data set or kind of hole is typed now, the settings of the run's own are left
-    out: the other one need not know them. Of a data set, those that all of them have are kept.
+    If another data set or kind of hole is typed, the overrides for the run's own are left out,
+    because the other one may lack those keys. The keys that all data sets share are kept.
     """
     kept = [t for t in run.overrides if key_of(t).split(".")[0].split("@")[0] not in TRAINING_KEYS]
     common = {"data": list(OmegaConf.load(Path(CONF) / "data" / "base.yaml")), "mask": []}
-    # A part of the model that is chosen anew, such as its sampler, comes with its own values.
+    # A part of the model that is typed now, such as another sampler, brings its own values.
     parts = [key_of(text) for text in arguments if key_of(text).startswith("model/")]
     for part in parts:
         kept = [t for t in kept if not key_of(t).startswith(part.replace("/", ".") + ".")]
     for group, keys in common.items():
-        if _given(arguments, group) in (None, run.choice(group)):
+        if _last_typed(arguments, group) in (None, run.choice(group)):
             continue
         allowed = {f"{group}.{key}" for key in keys}
         kept = [
@@ -132,21 +141,32 @@ def _kept(run: Run, arguments: list[str]) -> list[str]:
 
 
 def evaluation_arguments(arguments: list[str]) -> list[str]:
-    """Command line of `evaluate run=FOLDER`: the run's data, mask and model, then what is typed."""
+    """Build the command line of `evaluate run=FOLDER`: the run's overrides, then those typed now.
+
+    The run's overrides for data, mask and model are kept, those for its training are dropped.
+
+    Args:
+        arguments: as typed, without the name of the program; without `run` they are returned
+            unchanged
+
+    Raises:
+        InputError: the folder holds no run, or both `run` and `model` are typed; see also
+            `check_free`.
+    """
     if _started_by_lightning(arguments):
         return arguments
     check_free(arguments)
-    folder = _given(arguments, "run")
+    folder = _last_typed(arguments, "run")
     if folder is None:
         return arguments
     run = Run.open(folder)
-    model = _given(arguments, "model")
+    model = _last_typed(arguments, "model")
     if model is not None:
         raise InputError(
-            f"run={folder} brings its own model: leave out model={model}, or type it without run="
+            f"run={folder} brings its own model: leave out model={model} or leave out run={folder}"
         )
     kept = [*_kept(run, arguments), "against=[]"]
-    if _given(arguments, "trainer") is None:
-        # What the run's experiment may have set for training on another machine.
+    if _last_typed(arguments, "trainer") is None:
+        # The run's experiment may have set a trainer for the machine that it was trained on.
         kept += ["trainer=auto", "trainer.precision=32-true"]
     return _options_first(kept, arguments)

@@ -1,4 +1,4 @@
-"""Reading checkpoints: the only place that loads them."""
+"""Loading checkpoints; no other module of this package reads them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 
 def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
-    """Load a checkpoint, tensors and plain containers only.
+    """Load a checkpoint onto the CPU, tensors and plain containers only.
+
+    Args:
+        path: a .ckpt file
+        key: what the user typed to name it
 
     Raises:
-        InputError: missing or corrupt; names `key`, the file and what to do.
+        InputError: the file is missing or corrupt; names `key`, the file and what to do.
     """
     import torch
 
@@ -26,16 +30,21 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
     except Exception as error:
         raise InputError(
             f"{key}: {path} is not a readable checkpoint ({type(error).__name__}); "
-            "type another one, or train again"
+            "type the path of another checkpoint, or train again"
         ) from error
     return checkpoint
 
 
 def load_weights(method: "LightningModule", path: Path, key: str) -> None:
-    """Put the weights of a checkpoint, and nothing else of it, into a method.
+    """Load the weights of a checkpoint into a method, and nothing else from it.
+
+    Args:
+        method: takes the weights
+        path: of the checkpoint
+        key: what the user typed to name it
 
     Raises:
-        InputError: they do not fit.
+        InputError: the checkpoint cannot be read, or its weights do not fit the method.
     """
     state = read_checkpoint(path, key)["state_dict"]
     try:
@@ -43,12 +52,12 @@ def load_weights(method: "LightningModule", path: Path, key: str) -> None:
     except RuntimeError as error:
         differences = str(error).splitlines()[1:2]
         raise InputError(
-            f"{key}: the weights of {path} are of another network ({' '.join(differences).strip()})"
-            "; give the model settings that it was trained with"
+            f"{key}: the weights in {path} belong to another network "
+            f"({' '.join(differences).strip()}); type the model settings they were trained with"
         ) from error
 
 
 def checkpoint_path(text: str, key: str) -> Path:
-    """A checkpoint named by its file, or by the folder of its run (then its best)."""
+    """Return the path of a checkpoint; a run's folder stands for its best one."""
     path = Path(text)
     return Run.open(path, key).checkpoint("best", key) if path.is_dir() else path

@@ -1,4 +1,4 @@
-"""Runs of some folders with their test numbers: what a report is made of."""
+"""Collects the runs in some folders with their test numbers, for reports and scoring."""
 
 import csv
 import json
@@ -20,10 +20,13 @@ UNMEASURED = "not finished: no metrics.json"
 
 
 def collect(folders: Sequence[str]) -> tuple[list[Measured], list[Missing]]:
-    """All runs and evaluations in these folders, and the methods that they were compared with.
+    """Collect all runs and evaluations in these folders, and the methods they were compared with.
+
+    Returns:
+        the measurements, each once, and the runs without numbers, sorted by folder
 
     Raises:
-        InputError: a folder is missing or holds none; a file cannot be read.
+        InputError: a folder is missing or holds no run, or a file cannot be read.
     """
     measured: list[Measured] = []
     missing: list[Missing] = []
@@ -34,7 +37,7 @@ def collect(folders: Sequence[str]) -> tuple[list[Measured], list[Missing]]:
         found = list(_runs(top))
         if not found:
             raise InputError(
-                f"{name}: no run in it (no metrics.json and no config.yaml); type a folder that "
+                f"{name}: no run in it (no metrics.json, no config.yaml); type a folder that "
                 "training wrote, such as outputs/sweeps/NAME"
             )
         for folder in found:
@@ -43,7 +46,7 @@ def collect(folders: Sequence[str]) -> tuple[list[Measured], list[Missing]]:
             else:
                 missing.append(_missing(folder))
     return _without_repeats(_comparable(measured)), sorted(
-        set(missing), key=lambda one: str(one.folder)
+        set(missing), key=lambda job: str(job.folder)
     )
 
 
@@ -53,7 +56,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _runs(folder: Path) -> Iterator[Path]:
-    """Folders of runs in and below this one; nothing is a run inside another."""
+    """Yield the folders of runs in and below this folder; runs do not nest."""
     if _is_run(folder):
         yield folder
         return
@@ -68,37 +71,37 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _missing(folder: Path) -> Missing:
-    # A job that failed early has no config.yaml yet, only what was composed.
+    # A job that failed early has no config.yaml yet, only what Hydra composed.
     config = _config(folder) or _config(folder / ".hydra")
     row = config.get("row") or config.get("name") or folder.name
     return Missing(folder, row, config.get("seed"), failure_reason(folder) or UNMEASURED)
 
 
 def _measured(folder: Path) -> Iterator[Measured]:
-    """The measurement in a folder and those in its against/."""
+    """Yield the measurement in a folder and those in its against/."""
     config = _config(folder)
     details = _facts(folder)
     source = details.get("run")
     trained = source is not None or "epochs" in details
-    # An evaluation has its own data and holes; how the method was trained, its run knows.
+    # An evaluation has its own data and holes; its run holds the configuration of the training.
     training = _evaluated(Path(source), config) if source else config
-    where = _where(folder, config)
-    yield _measurement(folder, where, training, Path(source or folder) if trained else None)
+    shared = _shared_fields(folder, config)
+    yield _measurement(folder, shared, training, Path(source or folder) if trained else None)
     named = config.get("against") or []
     runs = {Path(name).name: Path(name) for name in ([named] if isinstance(named, str) else named)}
     for path in sorted((folder / "against").glob("*/metrics.json")):
         other = runs.get(path.parent.name)
         other = other if other and other.is_dir() else None
-        yield _measurement(path.parent, where, _config(other) if other else {}, other)
+        yield _measurement(path.parent, shared, _config(other) if other else {}, other)
 
 
 def _evaluated(source: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a run, with what an evaluation of it changed."""
+    """Return the configuration of a run, with the values that an evaluation of it changed."""
     return _config(source) | {"checkpoint": config["checkpoint"], "model": config["model"]}
 
 
-def _where(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """What the measurements of a folder have in common."""
+def _shared_fields(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that all measurements in a folder share."""
     composed = (folder / ".hydra" / "hydra.yaml").is_file()
     choices = {group: Run(folder).choice(group) for group in ("data", "mask") if composed}
     return {
@@ -109,9 +112,9 @@ def _where(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _measurement(
-    folder: Path, where: dict[str, Any], training: dict[str, Any], trained_in: Path | None
+    folder: Path, shared: dict[str, Any], training: dict[str, Any], trained_in: Path | None
 ) -> Measured:
-    """What lies in a folder; `training` is the configuration that the method was trained with."""
+    """Read the measurement in a folder; `training` is what its method was trained with."""
     details = _facts(folder)
     return Measured(
         folder,
@@ -123,11 +126,12 @@ def _measurement(
         trained_in=trained_in,
         details=details,
         values=_values(folder),
-        **where,
+        **shared,
     )
 
 
 def _facts(folder: Path) -> dict[str, Any]:
+    """Read metrics.json and check the entries that every report needs."""
     path = folder / "metrics.json"
     try:
         details = json.loads(path.read_text())
@@ -139,17 +143,17 @@ def _facts(folder: Path) -> dict[str, Any]:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path} is not what a test writes ({type(error).__name__}: {error}); test that run "
-            "again, or take its folder away"
+            f"{path} is not what a test writes ({type(error).__name__}: {error}); run the test "
+            "again, or move that folder elsewhere"
         ) from error
     return details
 
 
 def _values(folder: Path) -> dict[str, np.ndarray]:
-    """The columns of per_image.csv but the file's name, in the order of the images' index."""
+    """Read the columns of per_image.csv, except the file names, ordered by the images' index."""
     path = folder / "per_image.csv"
     if not path.is_file():
-        raise InputError(f"{path} is missing: without it nothing can be compared; test that again")
+        raise InputError(f"{path} is missing, and comparisons need it; run the test again")
     with open(path, newline="") as file:
         lines = list(csv.DictReader(file))
     try:
@@ -158,39 +162,41 @@ def _values(folder: Path) -> dict[str, np.ndarray]:
         order = np.argsort(columns["index"])
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is not what a test writes ({type(error).__name__}: {error}); test that again"
+            f"{path} is not what a test writes ({type(error).__name__}: {error}); "
+            "run the test again"
         ) from error
     return {name: column[order] for name, column in columns.items()}
 
 
 def _comparable(measured: list[Measured]) -> list[Measured]:
-    """With those settings of the metrics that all have, or in which some differ.
+    """Drop metric settings that only some measurements have and on which those agree.
 
-    What only some measured, by the same settings, does not make the rest another measurement.
+    Such a setting belongs to a metric that the other runs did not measure, which does not make
+    the numbers of the remaining metrics incomparable.
     """
-    of_all = [one.measured_by for one in measured]
-    keys = {key for settings in of_all for key in settings}
+    all_settings = [test.measured_by for test in measured]
+    keys = {key for settings in all_settings for key in settings}
     kept = {
         key
         for key in keys
-        if all(key in settings for settings in of_all)
-        or len({settings[key] for settings in of_all if key in settings}) > 1
+        if all(key in settings for settings in all_settings)
+        or len({settings[key] for settings in all_settings if key in settings}) > 1
     }
     return [
-        replace(one, measured_by={k: v for k, v in one.measured_by.items() if k in kept})
-        for one in measured
+        replace(test, measured_by={k: v for k, v in test.measured_by.items() if k in kept})
+        for test in measured
     ]
 
 
 def _without_repeats(measured: list[Measured]) -> list[Measured]:
-    """Each measurement once: every job of a sweep may have measured the same classical fills."""
+    """Keep each measurement once: all jobs of a sweep may have tested the same classical fills."""
     kept: list[Measured] = []
-    for one in measured:
-        same = [other for other in kept if _identity(other) == _identity(one)]
-        if not any(one.same_numbers(other) for other in same):
-            kept.append(one)
+    for test in measured:
+        same = [other for other in kept if _identity(other) == _identity(test)]
+        if not any(test.same_numbers(other) for other in same):
+            kept.append(test)
     return kept
 
 
-def _identity(one: Measured) -> tuple:
-    return one.row, one.seeds, one.conditions, frozenset(one.setting.items())
+def _identity(test: Measured) -> tuple:
+    return test.row, test.seeds, test.conditions, frozenset(test.setting.items())

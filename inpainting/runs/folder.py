@@ -1,8 +1,8 @@
-"""A run's folder: its configuration, overrides, state, and who may write to it.
+"""A run's folder: its configuration, overrides, checkpoints and status, and the lock on it.
 
 `outputs/<name>/<stamp>/` holds `.hydra/`, `config.yaml` (resolved), `checkpoints/{best,last}.ckpt`,
-`metrics.csv`, `per_image.csv`, `images/`, `train.log` and, written last, `metrics.json`; a sweep's job
-that failed has `failed.txt`.
+`metrics.csv`, `per_image.csv`, `images/`, `train.log` and, written last, `metrics.json`. A job of a
+sweep that failed also has `failed.txt`.
 """
 
 import os
@@ -29,21 +29,29 @@ SWEEP_JOB = "INPAINTING_SWEEP_JOB"  # set in the environment of the processes th
 class Run:
     """A finished or interrupted run.
 
-    Raises:
-        InputError: at `open`, if the folder is not one.
+    Args:
+        folder: of the run; `open` checks that it holds one
     """
 
     folder: Path
 
     @classmethod
     def open(cls, folder: str | Path, key: str = "run") -> "Run":
-        """The run in this folder; `key` is what the user typed to name it."""
+        """Open the run in a folder.
+
+        Args:
+            folder: of the run
+            key: what the user typed to name it
+
+        Raises:
+            InputError: the folder does not exist or holds no run.
+        """
         path = Path(folder).expanduser()
         if not path.is_dir():
             raise InputError(f"{key}={folder}: there is no such folder; type the folder of a run")
         if not (path / "config.yaml").is_file():
             raise InputError(
-                f"{key}={folder}: no config.yaml in it, so it is not the folder of a run; "
+                f"{key}={folder}: there is no config.yaml in it, so it is not the folder of a run; "
                 "type one that training wrote, such as outputs/glcic/2026-01-31_12-00-00"
             )
         return cls(path)
@@ -55,32 +63,40 @@ class Run:
 
     @property
     def overrides(self) -> list[str]:
-        """What was typed to start it."""
+        """The overrides that were typed to start the run."""
         return list(OmegaConf.load(self.folder / ".hydra" / "overrides.yaml"))
 
     def choice(self, group: str) -> str | None:
-        """The yaml of a configuration group that it was composed with."""
+        """Return the option of a configuration group that the run was composed with, or None."""
         path = self.folder / ".hydra" / "hydra.yaml"
         return OmegaConf.select(OmegaConf.load(path), f"hydra.runtime.choices.{group}")
 
     def checkpoint(self, name: str, key: str = "run") -> Path:
-        """Path of the checkpoint "best" or "last"."""
+        """Return the path of a checkpoint.
+
+        Args:
+            name: "best" or "last"
+            key: what the user typed to name the run
+
+        Raises:
+            InputError: the run has no such checkpoint.
+        """
         path = self.folder / "checkpoints" / f"{name}.ckpt"
         if not path.is_file():
-            raise InputError(f"{key}={self.folder}: it has no {path.name}; train it first")
+            raise InputError(f"{key}={self.folder}: this run has no {path.name}; train it first")
         return path
 
     def model_config(self, overrides: Sequence[str], composed: DictConfig) -> DictConfig:
-        """Its model, with what was typed for it now.
+        """Return the run's model, with the overrides that were typed for it now.
 
         Args:
-            overrides: of a command line; those that are the run's own change nothing
-            composed: the model as it is composed of them, for parts that were chosen anew, as by
-                `model/sampler=repaint`
+            overrides: of the command line; those that are the run's own change nothing
+            composed: the model composed from them; it supplies the parts that were typed now, as
+                by `model/sampler=repaint`
 
         Raises:
-            InputError: neither the run's model nor its yaml as it is now has such a key, or the
-                weights are bound to another value.
+            InputError: a key is neither in the run's model nor in the model's current yaml, or
+                the weights depend on another value of it.
         """
         model = self.config.model
         plain = [text.lstrip("+") for text in overrides if text not in self.overrides]
@@ -88,60 +104,66 @@ class Run:
             key = part.removeprefix("model/").replace("/", ".")
             OmegaConf.update(model, key, OmegaConf.select(composed, key), merge=False)
         changes = [text.removeprefix("model.") for text in plain if text.startswith("model.")]
-        known = [*flat(OmegaConf.to_container(model)), *self._present_keys()]
+        known = [*flat(OmegaConf.to_container(model)), *self._current_keys()]
         for change in changes:
             key = change.split("=")[0]
-            if not any(f"{one}.".startswith(f"{key}.") for one in known):
-                raise InputError(f"model.{change}: the model of {self.folder} has no such key")
+            if not any(f"{name}.".startswith(f"{key}.") for name in known):
+                raise InputError(
+                    f"model.{change}: the model of {self.folder} has no such key; "
+                    "type one that its config.yaml lists"
+                )
         changed = OmegaConf.merge(model, OmegaConf.from_dotlist(changes))
         self.check_network(changed)
         return changed
 
     def check_network(self, model: DictConfig) -> None:
-        """Refuse a model for which this run's weights load, and mean something else.
+        """Refuse a model that differs in an argument the run's weights depend on.
+
+        The weights would load into such a model but produce garbage.
 
         Raises:
             InputError: names the setting.
         """
         bound = get_class(model._target_).bound_to_weights
         trained, given = (
-            flat(OmegaConf.to_container(one, resolve=True)) for one in (self.config.model, model)
+            flat(OmegaConf.to_container(tree, resolve=True)) for tree in (self.config.model, model)
         )
-        other = [
+        changed = [
             key
             for key, value in trained.items()
             if key.split(".")[0] in bound and given.get(key) != value
         ]
-        if other:
+        if changed:
             typed, before = (
-                ", ".join(f"model.{key}={values.get(key)}" for key in other)
+                ", ".join(f"model.{key}={values.get(key)}" for key in changed)
                 for values in (given, trained)
             )
             raise InputError(
-                f"{typed}: the weights of {self.folder} were trained with {before}, so leave it out"
+                f"{typed}: the weights in {self.folder} were trained with {before}; leave it out"
             )
 
-    def _present_keys(self) -> list[str]:
-        """Of its model's yaml: some settings may be newer than the run."""
+    def _current_keys(self) -> list[str]:
+        """Return the keys in the model's current yaml; some may be newer than the run."""
         path = Path(CONF) / "model" / f"{self.choice('model')}.yaml"
-        if not path.is_file():  # the user's own
+        if not path.is_file():  # a yaml of the user's own, which lies elsewhere
             return []
         return list(flat(OmegaConf.to_container(OmegaConf.load(path)).get("model")))
 
 
 @contextmanager
 def claimed(folder: Path, resume: bool, in_sweep: bool = False) -> Iterator[None]:
-    """Hold the folder for this process alone.
+    """Lock the folder, so that no other run writes to it.
 
     Args:
         folder: of the run
-        resume: whether it may hold a run already
-        in_sweep: whether this process starts a sweep's jobs; in a job itself it is known
+        resume: True if the folder may already hold a run
+        in_sweep: True in the process that starts a sweep's jobs; the jobs know it from their
+            environment
 
     Raises:
-        InputError: another run uses it, or it holds a run that is not to be resumed.
+        InputError: another run is writing to the folder, or it holds a run and `resume` is False.
     """
-    if not is_first_process():
+    if not is_first_process():  # the first process holds the lock for all
         yield
         return
     lock = FileLock(folder / ".lock", timeout=0)
@@ -151,22 +173,23 @@ def claimed(folder: Path, resume: bool, in_sweep: bool = False) -> Iterator[None
         in_sweep = in_sweep or SWEEP_JOB in os.environ
         other = "name=OTHER" if in_sweep else "another hydra.run.dir=FOLDER"
         raise InputError(
-            f"another run is writing to {folder}: wait for it, or type {other}"
+            f"another run is writing to {folder}: wait until that run ends, or type {other}"
         ) from None
     with lock:
         if not resume and (folder / "config.yaml").exists():
             raise InputError(
-                f"{folder} holds a run already: type resume={folder} to go on with it, or another "
-                "hydra.run.dir=FOLDER"
+                f"{folder} already holds a run: type resume={folder} to continue that run, or "
+                "another hydra.run.dir=FOLDER"
             )
         yield
 
 
 @contextmanager
 def failure_noted(folder: Path) -> Iterator[None]:
-    """Leave an error's sentence in the folder's `failed.txt`, where the run is a sweep's job.
+    """Write an error's sentence to `failed.txt` in the folder, if the run is a job of a sweep.
 
-    Of a run alone, who started it reads the error, and a refused resume leaves no trace.
+    A single run leaves no such file: the user reads the error in the terminal, and a refused
+    resume must leave no trace.
     """
     try:
         yield
@@ -174,7 +197,7 @@ def failure_noted(folder: Path) -> Iterator[None]:
         if SWEEP_JOB in os.environ:
             known = for_the_user(error)
             text = str(known) if known else f"{type(error).__name__}: {error}"
-            # The first of several processes to fail knows why; the others only lost it.
+            # The first process to fail knows the cause; the others only lost contact with it.
             with suppress(FileExistsError), open(folder / "failed.txt", "x") as file:
                 file.write(" ".join(text.split()) + "\n")
         raise
@@ -182,12 +205,12 @@ def failure_noted(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Record:
-    """How a run was started, as its folder keeps it.
+    """How a run was started, as stored in its folder.
 
     Args:
-        folder: the run's
-        config: resolved
-        overrides: what was typed, which a resumed run starts from
+        folder: of the run
+        config: the resolved configuration
+        overrides: what was typed; a resumed run composes its configuration from them
     """
 
     folder: Path
@@ -196,7 +219,7 @@ class Record:
 
     @classmethod
     def of(cls, config: DictConfig, folder: Path) -> "Record":
-        """Of the command that runs now."""
+        """Return the record of the command that is running."""
         typed = list(HydraConfig.get().overrides.task)
         return cls(folder, OmegaConf.to_container(config, resolve=True), typed)
 
@@ -208,7 +231,7 @@ class Record:
 
 
 def status(folder: Path) -> str:
-    """A job that is "finished", "failed", "interrupted" or "new"."""
+    """Return the status of a job: "finished", "failed", "interrupted" or "new"."""
     for name, file in (("finished", "metrics.json"), ("failed", "failed.txt")):
         if (folder / file).is_file():
             return name
@@ -216,6 +239,6 @@ def status(folder: Path) -> str:
 
 
 def failure_reason(folder: Path) -> str:
-    """Why a job failed; empty of one that did not."""
+    """Return the reason why a job failed; empty if it did not fail."""
     note = folder / "failed.txt"
     return note.read_text().strip() if note.is_file() else ""

@@ -9,7 +9,7 @@ from inpainting.runs.settings import flat
 TRAINER = ("max_epochs", "max_time", "limit_train_batches", "overfit_batches", "precision")
 TRAINER += ("accumulate_grad_batches", "gradient_clip_val")
 NOT_OF_DATA = ("root", "cache", "num_workers", "eval_batch_size", "seed")
-# Keys that say where the weights of a metric are and whether to download them, not which they are.
+# Keys of a metric that say where its weights are stored and whether to download them.
 NOT_OF_METRICS = ("cache", "download", "weights", "_partial_", "_target_")
 
 

@@ -1,4 +1,4 @@
-"""What a number was made with: versions, and the commit of the code."""
+"""The software a number was measured with: package versions and the commit of the code."""
 
 import platform
 import subprocess
@@ -12,11 +12,20 @@ PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "opencv-python"
 
 
 def provenance(packages: Sequence[str] = ()) -> dict[str, Any]:
-    """Versions, also of these packages, and the commit of the code where it lies in a checkout."""
+    """Return the versions of Python and of packages, and the commit of the code.
+
+    Args:
+        packages: names of further distributions to look up
+
+    Returns:
+        `commit`, which ends in "-dirty" if tracked files were changed and is None outside a
+        checkout; `python`; and `versions`, name to version, without what is not installed
+    """
     source = Path(__file__)
     git = ["git", "-C", str(source.parent)]
     try:
-        # Installed inside somebody's own repository, that one's commit would say nothing.
+        # Git must track this file: a package installed inside another repository would otherwise
+        # report that repository's commit.
         subprocess.run(
             [*git, "ls-files", "--error-unmatch", source.name], capture_output=True, check=True
         )
@@ -31,7 +40,7 @@ def provenance(packages: Sequence[str] = ()) -> dict[str, Any]:
         ).stdout.strip()
         commit += "-dirty" if changed else ""
     except (OSError, subprocess.CalledProcessError):
-        commit = None  # installed as a package: the version says it
+        commit = None  # installed as a package: its version identifies the code
     versions = {}
     for name in dict.fromkeys(["inpainting", *PACKAGES, *packages]):
         with suppress(PackageNotFoundError):  # such as an extra that is not installed

@@ -1,4 +1,4 @@
-"""What a measurement leaves behind: metrics.json and per_image.csv."""
+"""The result of a test, and the files that hold it: metrics.json and per_image.csv."""
 
 import csv
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ from inpainting.runs.provenance import provenance
 
 @dataclass
 class Result:
-    """The test of one method.
+    """The result of testing one method.
 
     Args:
-        method: its name in tables
-        columns: what the numbers are, by metric
-        summary: means over the images, by metric
-        rows: one value an image, by metric; "index" names the image
-        files: the images' names, in the order of the rows
-        details: mask hash, times and whatever else belongs beside the numbers
+        method: name of the method in tables
+        columns: the columns that were measured, by name
+        summary: means over the images, by column
+        rows: one value per image, by column; "index" holds the images' indices
+        files: names of the images, in the order of the rows
+        details: mask hash, times and other facts to write beside the numbers
     """
 
     method: str
@@ -35,7 +35,7 @@ class Result:
     def write(self, folder: Path) -> None:
         """Write metrics.json and per_image.csv."""
         folder.mkdir(parents=True, exist_ok=True)
-        # JSON has no NaN: what could not be measured (no hole, say) is null.
+        # JSON has no NaN: a number that could not be measured (no hole, say) is null.
         summary = {name: v if np.isfinite(v) else None for name, v in self.summary.items()}
         own = provenance(self.details.get("measured_with", ()))
         columns = as_plain({k: v for k, v in self.columns.items() if k in summary})
@@ -45,4 +45,4 @@ class Result:
             writer.writerow(["file", *self.rows])
             columns = [column.tolist() for column in self.rows.values()]
             writer.writerows(zip(self.files, *columns, strict=True))
-        write_json(folder / "metrics.json", content)  # last: what has it is finished
+        write_json(folder / "metrics.json", content)  # last: it marks the test as finished

@@ -1,4 +1,4 @@
-"""What a run's numbers follow from, and whether a folder holds a run of the same."""
+"""The settings that a run's numbers depend on, and the comparison with those in a folder."""
 
 from pathlib import Path
 from typing import Any
@@ -7,14 +7,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from inpainting.errors import InputError
 
-# What changes neither a training nor its numbers, by the beginning of the key.
+# Keys, or the first parts of keys, that change neither a training nor its numbers.
 DISPLAY = ("paths", "resume", "retry_failed", "logger", "callbacks.progress", "callbacks.grids")
 DISPLAY += ("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.profiler")
 DISPLAY += ("data.num_workers",)
 
 
 def check_same(config: DictConfig, folder: Path) -> None:
-    """Refuse to go on with a job of another configuration.
+    """Refuse a configuration that differs from that of the job in the folder.
 
     Raises:
         InputError: names the first key that differs.
@@ -25,22 +25,28 @@ def check_same(config: DictConfig, folder: Path) -> None:
     keys = differing(now, before)
     if keys:
         key, more = keys[0], f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
-        was, is_now = (_typed(one[key]) if key in one else "absent" for one in (before, now))
-        go_on = f"{key}={was} to go on with it, or " if key in before else ""
+        was, is_now = (
+            _typed(values[key]) if key in values else "absent" for values in (before, now)
+        )
+        go_on = f"{key}={was} to continue that job, or " if key in before else ""
         raise InputError(
-            f"{folder} holds a job of another configuration: {key} is {was} there and {is_now} now"
-            f"{more}; type {go_on}name=OTHER for a sweep of its own"
+            f"{folder} holds a job with another configuration: {key} is {was} there and {is_now} "
+            f"now{more}; type {go_on}name=OTHER to start another sweep"
         )
 
 
 def _typed(value: Any) -> str:
-    """As it is typed on the command line."""
+    """Write a value as it is typed on the command line."""
     plain = {"None": "null", "True": "true", "False": "false"}
     return plain.get(str(value), str(value))
 
 
 def settings(config: DictConfig) -> dict[str, Any]:
-    """What a run's numbers follow from: dotted keys and resolved values, wherever it lies."""
+    """Return what a run's numbers depend on: dotted keys and resolved values.
+
+    Paths inside the run's folder or the cache are given relative to them, so that two runs of one
+    configuration have equal settings wherever they lie.
+    """
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     tree = OmegaConf.to_container(own, resolve=True)
     places = {tree["paths"][name]: f"paths.{name}" for name in ("run", "cache")}
@@ -53,17 +59,17 @@ def settings(config: DictConfig) -> dict[str, Any]:
 
 
 def is_display(key: str) -> bool:
-    """Whether a key changes neither a training nor its numbers."""
-    return any(key == one or key.startswith(f"{one}.") for one in DISPLAY)
+    """Return True if a key changes neither a training nor its numbers."""
+    return any(key == start or key.startswith(f"{start}.") for start in DISPLAY)
 
 
-def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """The keys in which two settings differ."""
-    return [key for key in one | other if one.get(key, "absent") != other.get(key, "absent")]
+def differing(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """Return the keys in which two sets of settings differ."""
+    return [key for key in first | second if first.get(key, "absent") != second.get(key, "absent")]
 
 
 def flat(tree: Any, key: str = "") -> dict[str, Any]:
-    """Nested dicts as one of dotted keys; a dict without entries is a value."""
+    """Flatten nested dicts into one with dotted keys; an empty dict counts as a value."""
     if not (isinstance(tree, dict) and tree):
         return {key: tree}
     parts = [flat(branch, f"{key}.{name}" if key else str(name)) for name, branch in tree.items()]

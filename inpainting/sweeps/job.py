@@ -1,7 +1,8 @@
-"""A job of a sweep: one training in a process of its own, that goes on where it stopped.
+"""A job of a sweep: one training in a separate process, which continues where it stopped.
 
-A process of its own, because Lightning starts further processes with the command line of this
-one, which is the sweep's; and what a job breaks (a GPU, a library's state) must not break others.
+Each job runs in a separate process because Lightning starts further processes with the command
+line of the current one, which is the sweep's, and because whatever a job breaks (a GPU, the state
+of a library) must not break the other jobs.
 """
 
 import json
@@ -28,20 +29,25 @@ STOPPED = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SI
 
 
 def run_job(config: DictConfig, folder: Path) -> float | None:
-    """Train in a process of its own what is not finished yet.
+    """Train in a separate process, unless the job is finished or failed in its training.
+
+    Args:
+        config: of the job
+        folder: of the job
 
     Returns:
-        the best value of the monitored metric; None of a job that failed
+        the best value of the monitored number; None if the job is not finished
 
     Raises:
-        InputError: the folder holds a job of another configuration, or another process writes to it
+        InputError: the folder holds a job with another configuration, or another process is
+            writing to it
     """
     check_same(config, folder)
     if status(folder) == "finished":
-        log.info(f"{folder} is finished already")
+        log.info(f"{folder} is already finished")
     elif _failed_in_training(folder) and not config.retry_failed:
         log.info(
-            f"{folder} failed before, retry_failed=true runs it again: {failure_reason(folder)}"
+            f"{folder} failed ({failure_reason(folder)}); type retry_failed=true to run it again"
         )
     else:
         with claimed(folder, resume=True, in_sweep=True):
@@ -55,51 +61,54 @@ def run_job(config: DictConfig, folder: Path) -> float | None:
 
 
 def _failed_in_training(folder: Path) -> bool:
-    """Whether a job failed after its training began.
+    """Return True if a job failed after its training began.
 
-    One that was refused before lost nothing, and what is typed or on the disk now may be right.
+    A job that was refused before its training lost no work, and the command or the files may
+    have been corrected since.
     """
     return status(folder) == "failed" and (folder / "config.yaml").is_file()
 
 
 def _command(folder: Path) -> list[str]:
-    """The command line of the job alone: its start, or its resume."""
+    """Return the command line of the job without the sweep: it starts or resumes the job."""
     hydra = HydraConfig.get()
     start = [sys.executable, "-m", "inpainting.train"]
-    # Of what is Hydra's own, a job alone needs no more than where else its configurations are.
+    # A job needs only those of Hydra's own options that say where the user's configurations lie.
     sources = hydra.runtime.config_sources
-    start += [f"--config-dir={one.path}" for one in sources if one.provider == "command-line"]
+    start += [
+        f"--config-dir={source.path}" for source in sources if source.provider == "command-line"
+    ]
     start += [text for text in hydra.overrides.hydra if text.startswith("hydra.searchpath=")]
     start.append("hydra.mode=RUN")
     if (folder / "config.yaml").is_file() and (folder / "checkpoints" / "last.ckpt").is_file():
         shown = [t for t in hydra.overrides.task if is_display(key_of(t).split("@")[0])]
         return [*start, *shown, quoted("resume", folder)]
-    (folder / "config.yaml").unlink(missing_ok=True)  # it was stopped before its first checkpoint
+    (folder / "config.yaml").unlink(missing_ok=True)  # stopped before its first checkpoint
     here = [quoted("hydra.run.dir", folder), "hydra.output_subdir=.hydra"]
     return [*start, *hydra.overrides.task, *here]
 
 
 def run_to_end(command: list[str]) -> int:
-    """Run a process to its end; where this one is stopped, that one is stopped too."""
+    """Run a command and return its exit status; stop the command if this process is stopped."""
     with _sigterm_raises():
         process = subprocess.Popen(command, env={**os.environ, SWEEP_JOB: "1"})
         try:
             return process.wait()
         except BaseException as reason:
-            process.terminate()  # Lightning ends after the batch, and its further processes with it
+            process.terminate()  # Lightning stops after the batch, with its further processes
             try:
                 process.wait(timeout=60)
             except (subprocess.TimeoutExpired, KeyboardInterrupt):
                 process.kill()
             if not isinstance(reason, KeyboardInterrupt):
                 raise
-            print("stopped: the same command goes on from here", file=sys.stderr)
+            print("stopped: type the same command again to continue", file=sys.stderr)
             sys.exit(128 + signal.SIGINT)
 
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """By itself SIGTERM would end this process at once, and leave the job's running."""
+    """Turn SIGTERM into SystemExit: it would otherwise leave the process of the job running."""
 
     def stop(*_: Any) -> None:
         sys.exit(128 + signal.SIGTERM)
@@ -112,8 +121,8 @@ def _sigterm_raises() -> Iterator[None]:
 
 
 def note_end(folder: Path, code: int) -> None:
-    """Say how a process ended that could not say so itself."""
+    """Write to `failed.txt` how a job's process ended, if the process could not do so itself."""
     if code == 0 or code in STOPPED or failure_reason(folder):
         return
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-    (folder / "failed.txt").write_text(f"its process {how}, see what it printed\n")
+    (folder / "failed.txt").write_text(f"the process of this job {how}; see what it printed\n")

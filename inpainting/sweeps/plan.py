@@ -1,6 +1,6 @@
-"""A sweep's beginning and end: all its jobs are looked at before the first, and tabled at the end.
+"""The start and end of a sweep: checks all jobs before the first, and prints a table at the end.
 
-What happens between is Hydra's multirun; see `jobs` for what one job does.
+Hydra's multirun runs the jobs in between; the module `job` says what each job does.
 """
 
 import sys
@@ -26,49 +26,50 @@ from inpainting.runs.settings import check_same, differing, settings
 
 
 class Sweep(Callback):
-    """Hydra's callback of a training; it does nothing in a run alone."""
+    """The Hydra callback of `train`; it does nothing in a single run."""
 
     def __init__(self) -> None:
         self.began = time.time()
         self.folders: list[Path] | None = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse a sweep that could not be trained to its end, or would compare nothing.
+        """Refuse a sweep that could not be trained to its end or would compare nothing.
 
         Raises:
-            SystemExit: after one sentence, see `check_jobs`.
+            SystemExit: after an error of one sentence; see `check_jobs`.
         """
         if not _trains(config):
             return
         with one_sentence():
             if config.resume is not None:
                 raise InputError(
-                    f"resume={config.resume} goes on with one run: leave out -m and sweep=…; "
-                    "a sweep goes on by itself where the same command is typed again"
+                    f"resume={config.resume} continues a single run: leave out -m and sweep=…; "
+                    "to continue a sweep, type its command again without resume="
                 )
-            _point(config)
+            _set_direction(config)
             jobs = planned(config)
             check_jobs(jobs)
             keep_together(config, jobs)
         self.folders = [job.folder for job in jobs] or None
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print the table; exit with status 1 where a job is not finished."""
+        """Print the table of jobs; exit with status 1 if any job is not finished."""
         if not _trains(config):
             return
-        from inpainting.sweeps.table import print_jobs  # rich: not for --help
+        # Imported here so that --help does not load rich.
+        from inpainting.sweeps.table import print_jobs
 
         folder = Path(config.hydra.sweep.dir)
         jobs = self.folders or sorted(path.parent for path in folder.glob("*/.hydra"))
         try:
             print_jobs(jobs, folder, self.began)
-        finally:  # Hydra only warns of what goes wrong in a callback
+        finally:  # Hydra turns an exception of a callback into a warning, except SystemExit
             if any(status(job) != "finished" for job in jobs):
                 sys.exit(1)
 
 
-def _point(config: DictConfig) -> None:
-    """Tell a search such as Optuna's which end of the monitored number is better.
+def _set_direction(config: DictConfig) -> None:
+    """Tell a search such as Optuna's whether to maximise or minimise the monitored number.
 
     Raises:
         InputError: see `better_end`.
@@ -76,7 +77,8 @@ def _point(config: DictConfig) -> None:
     sweeper = config.hydra.sweeper
     if "direction" not in sweeper or sweeper.direction is not None:
         return
-    from inpainting.metrics.base import columns_of  # torch: not for --help
+    # Imported here so that --help does not load torch.
+    from inpainting.metrics.base import columns_of
     from inpainting.metrics.columns import LOSS, better_end, named
 
     metrics = instantiate(config.metrics, _convert_="all")
@@ -87,13 +89,21 @@ def _point(config: DictConfig) -> None:
 
 
 def _trains(config: DictConfig) -> bool:
-    """Whether the command is train: the configurations of others are made from its own."""
+    """Return True if the command is `train`; other commands inherit this callback from its yaml."""
     return config.hydra.job.config_name == "train"
 
 
 @dataclass
 class Job:
-    """A job that a sweep is going to run, with what its numbers follow from."""
+    """A job that a sweep will run.
+
+    Args:
+        folder: of the job
+        sweep: folder of the whole sweep
+        row: name of the job's setting
+        compared_with: name of the row that this row is compared with
+        settings: what the job's numbers depend on, see `runs.settings.settings`
+    """
 
     folder: Path
     sweep: Path
@@ -103,7 +113,7 @@ class Job:
 
 
 def planned(config: DictConfig) -> list[Job]:
-    """All jobs in their order; none where a sweeper such as Optuna finds them one by one."""
+    """Return all jobs in their order; none if a sweeper such as Optuna finds them one by one."""
     sweeper = config.hydra.sweeper
     if not sweeper._target_.endswith(".BasicSweeper"):
         return []
@@ -114,12 +124,12 @@ def planned(config: DictConfig) -> list[Job]:
     )
     (jobs,) = BasicSweeper.split_arguments(overrides, None)
     configs = [loader.load_sweep_config(config, typed) for typed in jobs]
-    together = _together([Path(one.hydra.sweep.dir) for one in configs])
-    return [_job(one, number, together) for number, one in enumerate(configs)]
+    sweep = _common_folder([Path(job.hydra.sweep.dir) for job in configs])
+    return [_job(job, number, sweep) for number, job in enumerate(configs)]
 
 
-def _together(folders: list[Path]) -> Path:
-    """One folder for a sweep whose jobs, having other names each, would lie in several."""
+def _common_folder(folders: list[Path]) -> Path:
+    """Return one folder for a sweep whose jobs have different names, such as telea-mean_fill."""
     distinct = list(dict.fromkeys(folders))
     if len(distinct) == 1:
         return distinct[0]
@@ -127,35 +137,35 @@ def _together(folders: list[Path]) -> Path:
 
 
 def keep_together(config: DictConfig, jobs: list[Job]) -> None:
-    """Hold all jobs to one folder: by itself Hydra names it anew for each."""
+    """Set one folder for all jobs, because Hydra resolves the sweep's folder again for each job."""
     folder = jobs[0].sweep if jobs else config.hydra.sweep.dir
     with read_write(config), open_dict(config):
         config.hydra.sweep.dir = str(folder)
         config.hydra.overrides.hydra.append(quoted("hydra.sweep.dir", folder))
 
 
-def _job(config: DictConfig, number: int, together: Path) -> Job:
-    with _running(config, number, together) as folder:
+def _job(config: DictConfig, number: int, sweep: Path) -> Job:
+    with _inside_job(config, number, sweep) as folder:
         row = config.row or config.name
-        job = Job(folder, together, row, config.compared_with, settings(config))
+        job = Job(folder, sweep, row, config.compared_with, settings(config))
         check_same(config, folder)
     return job
 
 
 @contextmanager
-def _running(config: DictConfig, number: int, together: Path) -> Iterator[Path]:
-    """What `hydra:` means is what it is going to mean while this job runs."""
+def _inside_job(config: DictConfig, number: int, sweep: Path) -> Iterator[Path]:
+    """Resolve `${hydra:...}` as it will resolve inside this job; yield the job's folder."""
     subdir = str(OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"])
     if "${row}" in subdir and config.row is None:
         experiment = config.hydra.runtime.choices.experiment
         raise InputError(
-            f"experiment={experiment} is no row of this table, so its folder has no name: type "
-            f"row=NAME with it, or -m experiment={experiment} without sweep=…"
+            f"experiment={experiment} is not a row of this table, so its folder has no name: add "
+            f"row=NAME, or type -m experiment={experiment} without sweep=…"
         )
     with read_write(config), open_dict(config):
         config.hydra.job.num = number
-        config.hydra.sweep.dir = str(together)
-        folder = together / config.hydra.sweep.subdir
+        config.hydra.sweep.dir = str(sweep)
+        folder = sweep / config.hydra.sweep.subdir
         config.hydra.runtime.output_dir = str(folder.absolute())
     before = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(config)
@@ -166,7 +176,7 @@ def _running(config: DictConfig, number: int, together: Path) -> Iterator[Path]:
 
 
 def check_jobs(jobs: list[Job]) -> None:
-    """Refuse jobs of one folder, and rows that are equal to what they are compared with.
+    """Refuse jobs that share a folder, and rows with the settings of their base row.
 
     Raises:
         InputError: names the jobs and what to type.
@@ -176,8 +186,9 @@ def check_jobs(jobs: list[Job]) -> None:
         if job.folder in seen:
             keys = differing(seen[job.folder].settings, job.settings) or ["nothing"]
             raise InputError(
-                f"two jobs would write to {job.folder}, they differ in {keys[0]}: type a "
-                f"hydra.sweep.subdir=… with it, or sweep over it in sweeps of their own name=…"
+                f"two jobs would write to {job.folder}, but differ in {keys[0]}: type a "
+                "hydra.sweep.subdir=… that contains this key, or a sweep with another name=… for "
+                "each value"
             )
         seen[job.folder] = job
     for job in jobs:
@@ -188,5 +199,6 @@ def check_jobs(jobs: list[Job]) -> None:
             }:
                 raise InputError(
                     f"the row {job.row} has the settings of {base.row}, which it is compared with: "
-                    "something typed replaces what makes it different; leave that out, or the row"
+                    "something typed overrides the difference between them; leave out that "
+                    "override, or leave out the row"
                 )

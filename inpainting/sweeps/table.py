@@ -1,4 +1,4 @@
-"""The table at the end of a sweep: what became of each job."""
+"""The table at the end of a sweep, with the status of each job."""
 
 import json
 from pathlib import Path
@@ -12,23 +12,26 @@ from inpainting.runs.folder import failure_reason, status
 
 
 def print_jobs(jobs: list[Path], folder: Path, began: float) -> None:
-    """Print a sweep's jobs, and how to go on.
+    """Print the jobs of a sweep, and the command that reports on them.
 
     Args:
-        jobs: their folders
+        jobs: folders of the jobs
         folder: of the sweep
-        began: time of its start, s; what was finished before was skipped
+        began: start of the sweep, in seconds since the epoch; a job that finished before it was
+            skipped
     """
     table = Table("job", "seed", "status", "hole PSNR", "hole SSIM", "error")
     typed = [_hydra(job, "overrides") for job in jobs]
     for job, own in zip(jobs, typed, strict=True):
         config = _hydra(job, "config")
-        varied = [t for t in own if not (t.startswith("seed=") or all(t in one for one in typed))]
+        varied = [
+            t for t in own if not (t.startswith("seed=") or all(t in other for other in typed))
+        ]
         name = config.get("row") or f"{job.name} {', '.join(varied)}"
-        cells = [escape(name), str(config.get("seed", "")), _became(job, began), *_numbers(job)]
+        cells = [escape(name), str(config.get("seed", "")), _outcome(job, began), *_numbers(job)]
         table.add_row(*cells, escape(failure_reason(job)))
     console = Console()
-    if not console.is_terminal:  # a pipe or a log has no width of its own
+    if not console.is_terminal:  # a pipe or a log file has no width
         console = Console(width=180)
     console.print(table)
     command = f"python -m inpainting.report {folder}"
@@ -36,19 +39,20 @@ def print_jobs(jobs: list[Path], folder: Path, began: float) -> None:
 
 
 def _hydra(job: Path, name: str) -> DictConfig | list[str]:
-    """What Hydra keeps of a job: its overrides, or its configuration; empty of one not started."""
+    """Read the "overrides" or "config" that Hydra stored for a job; empty if it never started."""
     path = job / ".hydra" / f"{name}.yaml"
     return OmegaConf.load(path) if path.is_file() else OmegaConf.create()
 
 
-def _became(job: Path, began: float) -> str:
+def _outcome(job: Path, began: float) -> str:
+    """Return the status of a job; "skipped" if it was finished before the sweep began."""
     if status(job) == "finished" and (job / "metrics.json").stat().st_mtime < began:
         return "skipped"
     return status(job)
 
 
 def _numbers(job: Path) -> list[str]:
-    """Test PSNR and SSIM in the hole; empty where there are none."""
+    """Return test PSNR and SSIM in the hole as text; empty if they were not measured."""
     path = job / "metrics.json"
     content = json.loads(path.read_text()) if path.is_file() else {}
     values = [(content.get(name), digits) for name, digits in (("psnr_hole", 2), ("ssim_hole", 4))]

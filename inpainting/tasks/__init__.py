@@ -1,1 +1,1 @@
-"""What the commands do: train, evaluate, fill; a file each."""
+"""The tasks behind the commands, such as train, evaluate and fill, one module each."""

@@ -1,4 +1,4 @@
-"""From a composed configuration to the objects of a task: data, method, opponents, trainer."""
+"""Instantiates parts of a composed configuration, such as the method and the trainer."""
 
 import logging
 import warnings
@@ -20,32 +20,31 @@ from inpainting.methods.base import Inpainter
 from inpainting.trainer.checkpoint_io import AtomicCheckpointIO
 from inpainting.trainer.checks import check_devices, check_precision
 
-# Lightning repeats these at every start; a user of a finished program has no use for them.
+# Lightning prints these messages at every start, and the user can do nothing about them.
 for name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(name).setLevel(logging.WARNING)
-logging.getLogger("lightning.pytorch.profilers").setLevel(
-    logging.INFO
-)  # a table that was asked for
+# The profiler logs its table, which the user asked for, at level INFO.
+logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)
 for message in (
     "Precision bf16-mixed is not supported by the model summary",
     ".*treespec, LeafSpec.*is deprecated",
     "The '.*_dataloader' does not have many workers",
-    ".*infer the batch indices",  # photographs come one by one
-    "It is recommended to use `self.log",  # validation's numbers are gathered already
-    "Checkpoint directory .* exists and is not empty",  # a resumed run's
+    ".*infer the batch indices",  # predict reads images one at a time
+    "It is recommended to use `self.log",  # `Evaluation` gathers the processes' numbers itself
+    "Checkpoint directory .* exists and is not empty",  # true of every resumed run
     "The number of training batches .* is smaller than the logging interval",
-    "Found .* module.* in eval mode at the start of training",  # averaged weights, frozen networks
+    "Found .* module.* in eval mode at the start of training",  # averaged and frozen networks
 ):
     warnings.filterwarnings("ignore", message)
 
 
 def build(config: DictConfig) -> Any:
-    """Instantiate with plain lists and dicts: OmegaConf's own types do not load with weights."""
+    """Instantiate with plain lists and dicts: `weights_only` loading refuses OmegaConf's types."""
     return instantiate(config, _convert_="all")
 
 
 def build_method(model: DictConfig, config: DictConfig) -> Inpainter:
-    """The method of a model configuration, in the memory format and compilation asked for."""
+    """Build the method of a model, with the configured memory format and compilation."""
     method = build(model)
     if config.channels_last:
         method = method.to(memory_format=torch.channels_last)
@@ -55,11 +54,11 @@ def build_method(model: DictConfig, config: DictConfig) -> Inpainter:
 
 
 def shrunk(model: DictConfig, small: DictConfig | None, typed: Sequence[str]) -> DictConfig:
-    """A model with the settings that make it small, except where a setting was typed.
+    """Return a model with the settings that make it small, except those that were typed.
 
     Args:
-        model: as composed
-        small: the settings, by the model's own keys
+        model: the composed model
+        small: settings that make the model small, by the model's own keys
         typed: overrides of the command line
     """
     smaller = OmegaConf.merge(model, small or {})
@@ -71,24 +70,24 @@ def shrunk(model: DictConfig, small: DictConfig | None, typed: Sequence[str]) ->
 
 
 def build_trainer(config: DictConfig) -> Trainer:
-    """The trainer with the configured loggers and callbacks.
+    """Build the trainer with the configured loggers and callbacks.
 
     Raises:
-        InputError: see `check_devices` and `check_precision`; or Lightning's own sentence about an
-            option that it does not know.
+        InputError: see `check_devices` and `check_precision`; an option that Lightning does not
+            know is named by Lightning's own sentence.
     """
     check_devices(config.trainer)
     check_precision(config.trainer.precision)
     if config.matmul_precision:
         torch.set_float32_matmul_precision(config.matmul_precision)
-    callbacks = [build(one) for one in (config.callbacks or {}).values() if one is not None]
+    callbacks = [build(part) for part in (config.callbacks or {}).values() if part is not None]
     if not config.trainer.enable_progress_bar:
-        callbacks = [one for one in callbacks if not isinstance(one, ProgressBar)]
-    loggers = [build(one) for one in (config.logger or {}).values() if one is not None]
+        callbacks = [part for part in callbacks if not isinstance(part, ProgressBar)]
+    loggers = [build(part) for part in (config.logger or {}).values() if part is not None]
     for logger in loggers:
         if isinstance(logger, Dashboard):
-            for one in callbacks:
-                logger.columns |= one.columns if isinstance(one, Evaluation) else {}
+            for callback in callbacks:
+                logger.columns |= callback.columns if isinstance(callback, Evaluation) else {}
     try:
         return instantiate(
             config.trainer,
@@ -96,8 +95,8 @@ def build_trainer(config: DictConfig) -> Trainer:
             logger=loggers or False,
             plugins=[AtomicCheckpointIO()],
             # Without a checkpoint or progress callback Lightning would add one of its own.
-            enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
-            enable_progress_bar=any(isinstance(one, ProgressBar) for one in callbacks),
+            enable_checkpointing=any(isinstance(part, Checkpoint) for part in callbacks),
+            enable_progress_bar=any(isinstance(part, ProgressBar) for part in callbacks),
             _convert_="all",
         )
     except InstantiationException as error:

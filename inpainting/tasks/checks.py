@@ -1,4 +1,4 @@
-"""Refuses what would fail within a training or a test, before it starts."""
+"""Checks made before a training or a test starts, of what would make it fail later."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from inpainting.methods.base import Inpainter
 
 
 def check_complete(config: DictConfig) -> None:
-    """Refuse a configuration with a value that must be given and is not.
+    """Refuse a configuration in which a required value is missing.
 
     Raises:
         InputError: names the key.
@@ -21,14 +21,14 @@ def check_complete(config: DictConfig) -> None:
 
 
 def check_channels(method: Inpainter, data: LightningDataModule, name: str) -> None:
-    """Refuse a method for images of other channels than the data's.
+    """Refuse a method that takes images with another number of channels than the data has.
 
     Raises:
         InputError: names what to type.
     """
     if data.channels != method.channels:
         raise InputError(
-            f"{name} fills images of {method.channels} channel(s), data.channels is "
+            f"{name} fills images of {method.channels} channel(s), but data.channels is "
             f"{data.channels}: type data.channels={method.channels}"
         )
 
@@ -36,13 +36,13 @@ def check_channels(method: Inpainter, data: LightningDataModule, name: str) -> N
 def check_training(
     trainer: Mapping[str, Any], name: str, method: Inpainter, data: LightningDataModule
 ) -> None:
-    """Refuse a training that would train nothing, or fail at its first batch.
+    """Refuse a training that would train nothing or fail at its first batch.
 
     Args:
         trainer: the trainer's settings
         name: of the model, for messages
-        method: to be trained
-        data: to train on
+        method: the method to train
+        data: the data to train on
 
     Raises:
         InputError: names the key.
@@ -50,24 +50,23 @@ def check_training(
     for key in ("limit_train_batches", "limit_val_batches", "limit_test_batches", "max_epochs"):
         if trainer[key] == 0:
             raise InputError(
-                f"trainer.{key}=0 leaves nothing to train on, to choose the best by "
-                f"or to test: type trainer.{key}=1 or more"
+                f"trainer.{key}=0 leaves nothing to train, validate or test: "
+                f"type trainer.{key}=1 or more"
             )
     epochs = trainer["max_epochs"]
     if epochs is None or epochs < 0:
         raise InputError(
-            f"trainer.max_epochs={epochs}: phases and learning rates follow the share "
-            "of the training that is done, so type a number; trainer.max_time ends it sooner"
+            f"trainer.max_epochs={epochs}: phases and learning rates depend on how much of the "
+            "training is done; type a number of epochs, and use trainer.max_time to stop earlier"
         )
     size, multiple = data.image_size, method.size_multiple
     if size % multiple:
         raise InputError(
             f"data.image_size={size}: model={name} trains on images whose side is a multiple of "
-            f"{multiple} px, type data.image_size={size + -size % multiple}"
+            f"{multiple} px; type data.image_size={size + -size % multiple}"
         )
     if not method.fits(size, size):
         raise InputError(
-            f"data.image_size={size}: the network of model={name} takes images of "
-            f"model.fixed_size={method.fixed_size} px alone, type data.image_size="
-            f"{method.fixed_size}"
+            f"data.image_size={size}: the network of model={name} takes only images of "
+            f"model.fixed_size={method.fixed_size} px; type data.image_size={method.fixed_size}"
         )

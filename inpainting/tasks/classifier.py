@@ -1,6 +1,6 @@
-"""The classifier that `metrics=labels` reads images with: trained once for each data set, cached.
+"""The classifier that `metrics=labels` reads images with, trained once per data set and cached.
 
-A folder `classifiers/<fingerprint>` of the cache holds its weights, and its accuracy in a json.
+The folder `classifiers/<fingerprint>` of the cache holds its weights, and its accuracy in a json.
 """
 
 import hashlib
@@ -27,10 +27,11 @@ from inpainting.nn.classifier import Classifier
 from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.provenance import provenance
 
-VERSION = 1  # to be raised with any change of network or training: the cache is trained anew
-SEED = 60000  # its own, so that trainings of all seeds are measured with the same classifier
-SMOOTHING = 0.05  # of the labels, so that the features do not grow without end
-ANGLE, SCALE, SHIFT = math.radians(10), 0.1, 0.07  # how far training moves images, at most
+VERSION = 1  # raise it with any change of network or training: cached classifiers are then ignored
+SEED = 60000  # a constant, so that trainings of all seeds are measured with the same classifier
+SMOOTHING = 0.05  # label smoothing, which keeps the features from growing without bound
+# Largest random motion of a training image: rotation in radians, relative scale, share of a side
+ANGLE, SCALE, SHIFT = math.radians(10), 0.1, 0.07
 
 log = logging.getLogger(__name__)
 
@@ -44,21 +45,24 @@ def trained_classifier(
     batch_size: int,
     lr: float,
 ) -> Classifier:
-    """The classifier of a data set's labels, frozen; trained now if the cache does not hold it.
+    """Return the frozen classifier of a data set's labels; train it first if the cache lacks it.
 
-    It is trained on the training split, without holes. Torch's global chance is left alone. Of
-    several processes one trains and the others wait.
+    The classifier is trained on the images of the training split, without holes. Torch's global
+    generator is not touched. If several processes ask for a classifier, one trains and the others
+    wait.
 
     Args:
-        data: prepared, if that is needed
-        cache: its folder `classifiers` gets one for each state of training images and settings
+        data: the data set, on which `prepare_data` was called if it needs that
+        cache: a folder; each state of training images and settings gets a folder in its
+            `classifiers`
         epochs: passes over the training split
-        least_steps: batches at least, for small data
-        batch_size: images a step
-        lr: the highest learning rate of the cycle
+        least_steps: lower bound on the number of steps, for small data sets
+        batch_size: images per step
+        lr: the highest learning rate of the one-cycle schedule
 
     Raises:
-        InputError: the data has no labels, or all are equal; or settings that train nothing.
+        InputError: the data set has no labels, its labels are all equal, or the settings would
+            train nothing.
     """
     check_whole("metrics.label_agreement.classifier.epochs", epochs, 0)
     check_whole("metrics.label_agreement.classifier.least_steps", least_steps, 1)
@@ -79,12 +83,12 @@ def trained_classifier(
     ]
     network.load_state_dict(state)
     share, count = 100 * details["accuracy"], details["test_images"]
-    log.info("labels are read by %s: %.2f %% of %d test images right", folder, share, count)
+    log.info("labels are read by %s, right on %.2f %% of %d test images", folder, share, count)
     return network.eval().requires_grad_(False)
 
 
 def split_fingerprint(split: Split, settings: dict[str, Any]) -> str:
-    """16 hex digits that change with any training image, label or setting."""
+    """Return 16 hex digits that change with any training image, label or setting."""
     details = [VERSION, settings, split.images.shape, split.labels.tolist()]
     digest = hashlib.sha256(json.dumps(details, sort_keys=True).encode())
     for start in range(0, len(split.images), 1024):
@@ -93,7 +97,7 @@ def split_fingerprint(split: Split, settings: dict[str, Any]) -> str:
 
 
 def train_classifier(split: Split, settings: dict[str, Any], device: str = "cpu") -> Classifier:
-    """Train on labelled images, slightly moved each time; the same images give the same."""
+    """Train on labelled images, randomly moved a little; equal input gives an equal network."""
     count, side, _, channels = split.images.shape
     network = _untrained(channels, side, int(split.labels.max()) + 1)
     network = network.to(device, memory_format=torch.channels_last)
@@ -102,7 +106,7 @@ def train_classifier(split: Split, settings: dict[str, Any], device: str = "cpu"
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings["lr"], total_steps=steps)
     generator = torch.Generator().manual_seed(SEED)
     batches = _batches(count, settings["batch_size"], steps, generator)
-    for batch in track(batches, "training a classifier of the labels", steps):
+    for batch in track(batches, "training a classifier for the labels", steps):
         images = _moved(_as_float(split.images[batch]), generator).to(device)
         labels = torch.from_numpy(split.labels[batch]).to(device)
         loss = F.cross_entropy(network(images), labels, label_smoothing=SMOOTHING)
@@ -115,7 +119,7 @@ def train_classifier(split: Split, settings: dict[str, Any], device: str = "cpu"
 
 @torch.no_grad()
 def accuracy(network: torch.nn.Module, split: Split, device: str = "cpu") -> float:
-    """Share of the images whose label is read."""
+    """Return the share of the images whose label the network predicts."""
     right = 0
     for start in range(0, len(split.images), 500):
         part = slice(start, start + 500)
@@ -127,7 +131,7 @@ def accuracy(network: torch.nn.Module, split: Split, device: str = "cpu") -> flo
 def _write(
     folder: Path, data: InpaintingDataModule, split: Split, settings: dict[str, Any]
 ) -> None:
-    log.info("no classifier of these labels in %s yet: it is trained now", folder.parent)
+    log.info("there is no classifier of these labels in %s: one is trained now", folder.parent)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     began = time.perf_counter()
     network = train_classifier(split, settings, device)
@@ -151,19 +155,20 @@ def _write(
 
 
 def _split(data: InpaintingDataModule, name: str) -> Split:
-    """A split, not opened a second time where the training has opened it."""
+    """Return a split, without opening it a second time if the training has opened it."""
     opened = data.datasets.get(name)
     return opened.split if opened else data.read_split(name)
 
 
 def _untrained(channels: int, image_size: int, classes: int) -> Classifier:
+    """Initialise the network from `SEED`, without touching torch's global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
         return Classifier(channels, image_size, classes)
 
 
 def _batches(count: int, size: int, steps: int, generator: torch.Generator) -> Iterator[np.ndarray]:
-    """Indices (size,) of each step: all images in one order by chance, then in another."""
+    """Yield the indices (size,) of each step, from one random permutation after another."""
     order = torch.empty(0, dtype=torch.int64)
     for _ in range(steps):
         while len(order) < size:
@@ -173,15 +178,15 @@ def _batches(count: int, size: int, steps: int, generator: torch.Generator) -> I
 
 
 def _as_float(images: np.ndarray) -> Tensor:
-    """(B, H, W, C) uint8 to (B, C, H, W) float32 in [0, 1]."""
+    """Convert (B, H, W, C) uint8 to (B, C, H, W) float32 in [0, 1]."""
     return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div_(255)
 
 
 def _moved(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image (B, C, H, W) turned, scaled and shifted a little, by chance."""
-    chance = torch.rand(4, len(image), generator=generator) * 2 - 1
-    angle, scale = ANGLE * chance[0], 1 + SCALE * chance[1]
-    x, y = 2 * SHIFT * chance[2:]  # the grid is 2 wide
+    """Rotate, scale and shift each image (B, C, H, W) a little, at random."""
+    amount = torch.rand(4, len(image), generator=generator) * 2 - 1
+    angle, scale = ANGLE * amount[0], 1 + SCALE * amount[1]
+    x, y = 2 * SHIFT * amount[2:]  # coordinates of the sampling grid run from -1 to 1
     cosine, sine = scale * angle.cos(), scale * angle.sin()
     theta = torch.stack([cosine, -sine, x, sine, cosine, y], 1).view(-1, 2, 3)
     grid = F.affine_grid(theta, image.shape, align_corners=False)

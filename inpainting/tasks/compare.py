@@ -1,4 +1,4 @@
-"""Several methods on the same images and holes: `against`."""
+"""Tests several methods on the same images and holes: the key `against`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,14 @@ def test_against(
     opponents: Sequence[Opponent],
     folder: Path,
 ) -> list[Result]:
-    """Test opponents where a first method was tested; write their numbers, a table and a grid.
+    """Test opponents as the first method was tested; write their numbers, a table and a grid.
+
+    Args:
+        trainer: the trainer that tested the first method
+        first: the test of the method that the opponents are compared with
+        data: the images and holes of that test
+        opponents: may be empty
+        folder: of the run or evaluation; opponents write to its `against/NAME`
 
     Returns:
         the results, the first method's first
@@ -37,7 +44,7 @@ def test_against(
             tested.append(test(trainer, opponent.method, data, opponent.name))
         if trainer.is_global_zero:
             tested[-1].result.write(own)
-    results = [one.result for one in tested]
+    results = [outcome.result for outcome in tested]
     if trainer.is_global_zero:
         write_text(folder / "table.md", markdown_table(results))
         if len(tested) > 1 and first.shown:
@@ -47,8 +54,8 @@ def test_against(
 
 @contextmanager
 def _drawing_into(folder: Path, trainer: Trainer) -> Iterator[None]:
-    """Images that the trainer's callbacks draw meanwhile go to another folder."""
-    drawing = [one for one in trainer.callbacks if isinstance(one, ImageGrids | SingleImages)]
+    """Let the trainer's callbacks draw into another folder while the block runs."""
+    drawing = [part for part in trainer.callbacks if isinstance(part, ImageGrids | SingleImages)]
     before = [callback.folder for callback in drawing]
     for callback in drawing:
         callback.folder = folder
@@ -60,11 +67,11 @@ def _drawing_into(folder: Path, trainer: Trainer) -> Iterator[None]:
 
 
 def draw_comparison(tested: Sequence[Tested]) -> Image.Image:
-    """Target, masked input, then every method's completion of the same images."""
+    """Draw target, masked image, then every method's completion of the same images, in a grid."""
     first = tested[0].shown
     rows = {
         "target": first["image"],
-        "masked input": erase(first["image"], first["mask"], fill=1.0),
+        "masked image": erase(first["image"], first["mask"], fill=1.0),
     }
-    rows |= {one.result.method: one.shown["completion"][:, 0] for one in tested}
+    rows |= {outcome.result.method: outcome.shown["completion"][:, 0] for outcome in tested}
     return image_grid(rows, cell=128)

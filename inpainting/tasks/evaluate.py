@@ -1,4 +1,4 @@
-"""A whole evaluation: a run, or a model without training, tested elsewhere than it was trained."""
+"""A whole evaluation: a run, or a model without training, tested on any data and holes."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from inpainting.tasks.test import test
 
 
 def evaluate(config: DictConfig, folder: Path) -> None:
-    """Test as configured, into `folder`."""
+    """Test as configured, and write the results to `folder`."""
     with finished():
         began = time.perf_counter()
         _evaluate(build_parts(config, folder), folder, began)

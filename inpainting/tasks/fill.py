@@ -1,4 +1,4 @@
-"""Filling image files: pair images with masks, check all of them first, fill, write."""
+"""Fills image files: pairs images with masks, checks all of them, then fills and writes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from inpainting.tasks.parts import method_of_run
 
 @dataclass(frozen=True)
 class Filling:
-    """One image, its mask and where the result goes, without suffix."""
+    """One image file, its mask, and the path of the result without its suffix."""
 
     image: Path
     mask: Path
@@ -31,14 +31,19 @@ class Filling:
 
 
 def pair(images: Path, masks: Path, out: Path) -> list[Filling]:
-    """Match images with masks: one mask for all, or one of the same name for each.
+    """Match images with masks: one mask for all images, or a mask of the same name for each.
+
+    Args:
+        images: an image file, or a folder of images
+        masks: a mask file, or a folder of masks
+        out: folder of the results, which keep the images' names and subfolders
 
     Raises:
         InputError: a path does not exist, a folder holds no image, or an image has no mask.
     """
     for key, path in (("input", images), ("masks", masks)):
         if not path.exists():
-            raise InputError(f"{key}={path}: there is no such file or folder")
+            raise InputError(f"{key}={path}: there is no such file or folder; type another path")
     if images.is_file():
         found, root = [images], images.parent
     else:
@@ -53,8 +58,8 @@ def pair(images: Path, masks: Path, out: Path) -> list[Filling]:
         mask = partners.get(name) if masks.is_dir() else masks
         if mask is None:
             raise InputError(
-                f"{path} has no mask: put one named {name}.png into {masks}, or take it out of "
-                f"{images}"
+                f"{path} has no mask: put a mask named {name}.png into {masks}, or remove the "
+                f"image from {images}"
             )
         # a.jpg and a.png side by side would both become a.png
         target = name if count[name] == 1 else path.relative_to(root)
@@ -67,36 +72,45 @@ def check_files(
 ) -> None:
     """Read every image and mask once, before any long work.
 
+    Args:
+        fillings: what will be filled
+        mask_hole: colour of the hole in the masks, "white" or "black"
+        overwrite: True if results may replace existing files
+        completions: number of completions of each image
+
     Raises:
-        InputError: sizes differ, a mask leaves nothing known, or a result is there already.
+        InputError: a file cannot be read, an image and its mask differ in size, a mask leaves no
+            known pixel, or a result exists already.
     """
     for filling in track(fillings, "Checking images and masks", transient=True):
         height, width = read_photo(filling.image).pixels.shape[:2]
         mask = read_mask(filling.mask, mask_hole)
         if tuple(mask.shape[2:]) != (height, width):
             raise InputError(
-                f"the mask {filling.mask} is {mask.shape[3]}x{mask.shape[2]}, its image "
-                f"{filling.image} {width}x{height}: give a mask of the image's size"
+                f"the mask {filling.mask} is {mask.shape[3]}x{mask.shape[2]}, but its image "
+                f"{filling.image} is {width}x{height}: type a mask of the image's size"
             )
         if (mask > 0).all():
             other = "black" if mask_hole == "white" else "white"
             raise InputError(
-                f"the mask {filling.mask} covers all of the image and leaves nothing to fill from; "
-                f"if its hole is {other}, type mask_hole={other}"
+                f"the mask {filling.mask} covers the whole image and leaves no known pixel to fill "
+                f"from; if its hole is {other}, type mask_hole={other}"
             )
         for path in written(filling, completions):
             if path.exists() and not overwrite:
-                raise InputError(f"{path} is there already: type overwrite=true or another out=")
+                raise InputError(
+                    f"{path} exists already: type overwrite=true, or out=FOLDER with another folder"
+                )
 
 
 def written(filling: Filling, completions: int) -> list[Path]:
-    """The files a filling writes, one for each completion."""
+    """Return the files that a filling writes, one for each completion."""
     numbers = [""] if completions == 1 else [f"_{k + 1}" for k in range(completions)]
     return [filling.out.with_name(f"{filling.out.name}{number}.png") for number in numbers]
 
 
-class _Photos(Dataset):
-    """Images and masks as the method takes them."""
+class _ImageFiles(Dataset):
+    """The images and masks of fillings, as tensors that the method takes."""
 
     def __init__(self, fillings: Sequence[Filling], channels: int, mask_hole: str):
         self.fillings, self.channels, self.mask_hole = fillings, channels, mask_hole
@@ -114,7 +128,7 @@ class _Photos(Dataset):
 
 
 class _Writer(BasePredictionWriter):
-    """Writes each image as soon as it is filled."""
+    """Writes the completions of each image as soon as it is filled."""
 
     def __init__(self, fillings: Sequence[Filling]):
         super().__init__("batch")
@@ -133,10 +147,11 @@ class _Writer(BasePredictionWriter):
 
 
 def fill(config: DictConfig) -> None:
-    """Fill as configured.
+    """Fill image files as configured.
 
     Raises:
-        InputError: see `pair` and `check_files`.
+        InputError: `input` or `masks` is missing; see also `pair`, `method_of_run` and
+            `check_files`.
     """
     for key in ("input", "masks"):
         if config[key] is None:
@@ -150,6 +165,6 @@ def fill(config: DictConfig) -> None:
         config.callbacks = {"progress": progress} if progress else {}
     trainer = build_trainer(config)
     trainer.callbacks.append(_Writer(fillings))
-    loader = DataLoader(_Photos(fillings, method.channels, config.mask_hole), batch_size=None)
+    loader = DataLoader(_ImageFiles(fillings, method.channels, config.mask_hole), batch_size=None)
     trainer.predict(method, loader, return_predictions=False)
     Console().print(f"Filled {len(fillings)} image(s): {out}", soft_wrap=True, highlight=False)

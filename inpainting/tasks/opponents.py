@@ -1,4 +1,4 @@
-"""The methods that another one is compared with: `against`."""
+"""The methods that a method is compared with: the key `against`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +18,28 @@ from inpainting.tasks.checks import check_channels
 
 @dataclass(frozen=True)
 class Opponent:
-    """A method that another one is compared with, on the same images and holes."""
+    """A method that the tested method is compared with, on the same images and holes."""
 
     name: str
     method: Inpainter
 
 
 def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Opponent]:
-    """What `against` names, built before any long work.
+    """Build the methods that `against` names, before any long work.
 
     Raises:
-        InputError: one is neither a run nor a model without training, does not fit the data's
-            channels, or has the name of another one.
+        InputError: an entry names neither a run nor a model without training, its method takes
+            another number of channels than the data has, or two entries have the same name.
     """
     names = [config.against] if isinstance(config.against, str) else list(config.against)
     short = [Path(name).name for name in names]
     found = []
     for name, own in zip(names, short, strict=True):
         if short.count(own) > 1:
-            raise InputError(f"against={names}: two are called {own}, copy one to another name")
+            raise InputError(
+                f"against={names}: two are called {own}; leave one out, or copy a run to a folder "
+                "of another name"
+            )
         method = _run_method(name, config) if Path(name).is_dir() else _untrained(name, config)
         check_channels(method, data, f"against={name}")
         found.append(Opponent(own, method))
@@ -51,15 +54,15 @@ def _run_method(folder: str, config: DictConfig) -> Inpainter:
 
 
 def _untrained(name: str, config: DictConfig) -> Inpainter:
-    """A model of conf/model that needs no training."""
+    """Build a model of conf/model that needs no training."""
     try:
         composed = compose("train", [f"model={name}"])
     except HydraException as error:
         raise InputError(
-            f"against={name}: neither the folder of a run nor a model; "
+            f"against={name} is neither the folder of a run nor a model; "
             "type for instance against=[mean_fill,telea,navier_stokes]"
         ) from error
-    composed.data = config.data  # models take channels and size from their data
+    composed.data = config.data  # a model takes its channels and image size from the data
     method = build_method(composed.model, config)
     if method.trained:
         raise InputError(f"against={name}: this model needs training; type the folder of its run")

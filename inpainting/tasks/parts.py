@@ -1,4 +1,4 @@
-"""Everything that a task needs, built from its configuration in one place."""
+"""The objects that a task works with, all built from its configuration in one place."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,15 @@ from inpainting.tasks.opponents import Opponent, build_opponents
 
 @dataclass(frozen=True)
 class Parts:
-    """What a task works with, built from its configuration before any long work.
+    """The objects that a task works with, built before any long work.
 
     Args:
         name: of the method, in tables
-        method: with its weights, where it has some already
-        data: what it is trained or tested on
-        opponents: what it is compared with
-        trainer: with its callbacks and loggers
-        record: the configuration, as the run's folder keeps it
+        method: with its weights, if it has any before the task starts
+        data: the data that the method is trained or tested on
+        opponents: the methods that it is compared with
+        trainer: with callbacks and loggers
+        record: the configuration, as it is stored in the run's folder
     """
 
     name: str
@@ -37,20 +37,24 @@ class Parts:
     record: Record
 
     def log_config(self) -> None:
-        """Hand the configuration to all loggers."""
+        """Pass the configuration to all loggers."""
         for logger in self.trainer.loggers:
             logger.log_hyperparams(self.record.config)
 
 
 def build_parts(config: DictConfig, folder: Path) -> Parts:
-    """Everything that a training or an evaluation needs, in the run's folder.
+    """Build everything that a training or an evaluation needs.
+
+    Args:
+        config: composed by `train` or `evaluate`
+        folder: of the run
 
     Raises:
         InputError: a value is missing, or one of the parts cannot be built or does not fit another.
     """
     check_complete(config)
     seed_everything(config.seed, workers=True, verbose=False)
-    if "run" in config:  # an evaluation's
+    if "run" in config:  # a key of `evaluate`, not of `train`
         method, name = method_of_run(config)
     else:
         method, name = method_to_train(config, folder), config.name
@@ -62,10 +66,10 @@ def build_parts(config: DictConfig, folder: Path) -> Parts:
 
 
 def method_to_train(config: DictConfig, folder: Path) -> Inpainter:
-    """The composed method, with the weights of `init_from` if that is typed.
+    """Build the composed method, with the weights of `init_from` if that is typed.
 
     Raises:
-        InputError: the weights do not fit, or a resumed run's are bound to other settings.
+        InputError: the weights do not fit, or those of a resumed run depend on other settings.
     """
     if config.shrink:
         config.model = shrunk(config.model, config.small, HydraConfig.get().overrides.task)
@@ -78,12 +82,16 @@ def method_to_train(config: DictConfig, folder: Path) -> Inpainter:
 
 
 def method_of_run(config: DictConfig) -> tuple[Inpainter, str]:
-    """The method of `run`, with its weights and what was typed for `model.…`, and its name.
+    """Build the method of `run`, with its weights and the typed `model.…` overrides.
 
-    Without a run, the composed model.
+    Without a run, the composed model is built, which must need no training.
+
+    Returns:
+        the method and its name
 
     Raises:
-        InputError: neither a run nor a model that needs no training.
+        InputError: there is no run and the model needs training, the run has no such checkpoint,
+            or its weights do not fit the typed overrides.
     """
     if config.run is None:
         method = build_method(config.model, config)
@@ -93,7 +101,7 @@ def method_of_run(config: DictConfig) -> tuple[Inpainter, str]:
             )
         return method, config.name
     run = Run.open(config.run)
-    # Into the configuration, too: what is written beside the numbers is what was measured.
+    # The configuration is written beside the numbers, so it must hold the model that is measured.
     config.model = run.model_config(HydraConfig.get().overrides.task, config.model)
     method = build_method(config.model, config)
     load_weights(method, run.checkpoint(config.checkpoint), "run")

@@ -1,4 +1,4 @@
-"""The table of methods on the same images and holes."""
+"""The table that compares methods tested on the same images and holes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,18 +12,18 @@ from inpainting.runs.results import Result
 
 
 def _advantage(first: Result, other: Result, column: Column) -> str:
-    """First minus other with its paired 95 % interval, on the same images and holes."""
+    """Return first minus other as text, with its paired 95 % interval over the images."""
     gap = paired_difference(first.rows[column.name], other.rows[column.name])
     mean, low, high = (column.text(value, signed=True) for value in gap)
     return f"{mean} [{low}, {high}]"
 
 
 def comparison(results: Sequence[Result], brief: bool) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a table of methods on the same holes; the first is compared with each.
+    """Return header and rows of a table of methods; the first is compared with each of the others.
 
     Args:
-        results: of the methods
-        brief: for the narrow table of a terminal
+        results: of the methods, tested on the same images and holes
+        brief: True for the narrow table of a terminal
 
     Raises:
         ValueError: the results were not measured on the same images and holes.
@@ -32,21 +32,21 @@ def comparison(results: Sequence[Result], brief: bool) -> tuple[list[str], list[
     hashes = {result.details["mask_hash"] for result in results}
     if len(hashes) > 1:
         raise ValueError(f"measured on different holes or images: {sorted(hashes)}")
-    measured = {name: one for name, one in first.columns.items() if name in first.summary}
-    shown = [one for one in measured.values() if one.brief] if brief else ranked(measured)
+    measured = {name: column for name, column in first.columns.items() if name in first.summary}
+    shown = [column for column in measured.values() if column.brief] if brief else ranked(measured)
     gains = leading(measured) if len(results) > 1 else []
-    header = ["method", *(one.heading for one in shown)]
-    header += [f"{first.method}'s gain in {one.heading}" for one in gains]
+    header = ["method", *(column.heading for column in shown)]
+    header += [f"{first.method}'s gain in {column.heading}" for column in gains]
     rows = []
     for result in results:
-        row = [result.method, *(one.text(result.summary.get(one.name)) for one in shown)]
-        row += ["" if result is first else _advantage(first, result, one) for one in gains]
+        row = [result.method, *(column.text(result.summary.get(column.name)) for column in shown)]
+        row += ["" if result is first else _advantage(first, result, column) for column in gains]
         rows.append(row)
     return header, rows
 
 
 def markdown_table(results: Sequence[Result]) -> str:
-    """The comparison as a Markdown table, with what it was measured on."""
+    """Return the comparison as a Markdown table with its caption."""
     header, rows = comparison(results, brief=False)
     lines = [header, ["---"] * len(header), *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -54,7 +54,7 @@ def markdown_table(results: Sequence[Result]) -> str:
 
 
 def rich_table(results: Sequence[Result]) -> Table:
-    """The comparison for the terminal."""
+    """Return the comparison as a table for the terminal, with its caption."""
     header, rows = comparison(results, brief=True)
     table = Table(caption=caption(results), caption_justify="left")
     for i, name in enumerate(header):
@@ -65,7 +65,7 @@ def rich_table(results: Sequence[Result]) -> Table:
 
 
 def caption(results: Sequence[Result]) -> str:
-    """What the numbers are means of."""
+    """Return a sentence that says which images and holes the numbers are means over."""
     summary = results[0].summary
     text = f"Means over {int(summary['n'])} images, holes {results[0].details['mask_hash']}"
     if summary.get("n_without_hole"):
@@ -76,14 +76,14 @@ def caption(results: Sequence[Result]) -> str:
 
 
 def announce(results: Sequence[Result], folder: Path) -> None:
-    """Print the table and the paths of what to look at."""
+    """Print the table, the path of a grid of images if there is one, and the run's folder."""
     console = Console()
-    if not console.is_terminal:  # a pipe or a log has no width of its own
+    if not console.is_terminal:  # a pipe or a log file has no width
         console = Console(width=180)
     console.print(rich_table(results))
     for name in ("comparison.png", "test.png"):
         path = folder / "images" / name
         if path.is_file():
-            console.print(f"Image: {path}", soft_wrap=True, highlight=False)
+            console.print(f"Image:  {path}", soft_wrap=True, highlight=False)
             break
-    console.print(f"Folder:  {folder}", soft_wrap=True, highlight=False)
+    console.print(f"Folder: {folder}", soft_wrap=True, highlight=False)

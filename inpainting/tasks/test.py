@@ -1,4 +1,4 @@
-"""A test: its numbers, with all that belongs beside them."""
+"""A test of one method: its numbers, and the facts that are written beside them."""
 
 import time
 from dataclasses import dataclass
@@ -15,20 +15,27 @@ from inpainting.runs.results import Result
 
 
 def callback(trainer: Trainer, kind: type) -> Any:
-    """The trainer's callback of a kind.
+    """Return the trainer's first callback of a class.
 
     Raises:
-        InputError: it has none.
+        InputError: the trainer has none of this class.
     """
-    for one in trainer.callbacks:
-        if isinstance(one, kind):
-            return one
+    for candidate in trainer.callbacks:
+        if isinstance(candidate, kind):
+            return candidate
     raise InputError(f"callbacks has no {kind.__name__}: type callbacks=default")
 
 
 @dataclass
 class Tested:
-    """A test's result and the images of it."""
+    """A test of one method, with the images to draw of it.
+
+    Args:
+        result: the numbers
+        method: the method that was tested
+        shown: the first test images of `ImageGrids`, such as "image", "mask" and "completion";
+            empty without that callback
+    """
 
     result: Result
     method: Inpainter
@@ -36,7 +43,17 @@ class Tested:
 
 
 def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: str) -> Tested:
-    """Test a method; every number comes with the hash of the holes and images it was made on."""
+    """Test a method; the result records the hash of the images and holes it was measured on.
+
+    Args:
+        trainer: with an `Evaluation` callback
+        method: the method to test
+        data: its test split is used
+        name: of the method, in tables
+
+    Raises:
+        InputError: the trainer has no `Evaluation` callback, or the test saw no image.
+    """
     evaluation = callback(trainer, Evaluation)
     began = time.perf_counter()
     trainer.test(method, data, verbose=False)
@@ -52,11 +69,13 @@ def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: s
         "test_images_per_second": evaluation.images_per_second,
         "device": str(method.device),
         "precision": trainer.precision,
-        "measured_with": sorted({name for one in evaluation.metrics for name in one.packages}),
+        "measured_with": sorted(
+            {name for metric in evaluation.metrics for name in metric.packages}
+        ),
         **method.details(),
     }
     files = [data.file("test", int(index)) for index in rows["index"]]
-    grids = [one for one in trainer.callbacks if isinstance(one, ImageGrids)]
+    grids = [part for part in trainer.callbacks if isinstance(part, ImageGrids)]
     shown = dict(grids[0].shown) if grids else {}
     return Tested(
         Result(name, evaluation.columns, evaluation.summary, rows, files, details), method, shown

@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig, folder: Path) -> float | None:
-    """Train and test as configured, into `folder`.
+    """Train and test as configured, and write the results to `folder`.
 
     Returns:
-        the best value of the monitored metric; None where nothing was trained
+        the best value of the monitored number; None if nothing was trained
     """
     clock = Clock()
     clock.start("wall")
@@ -53,33 +53,41 @@ def _train(parts: Parts, folder: Path, clock: Clock) -> float | None:
     results = test_against(trainer, tested, parts.data, parts.opponents, folder)
     if trainer.is_global_zero:
         parts.record.write()
-        tested.result.write(folder)  # last: a run with metrics.json is finished
+        tested.result.write(folder)  # last: metrics.json marks the run as finished
         log_test(trainer, tested.result, folder)
         announce(results, folder)
     return best
 
 
 def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
-    """Fit, from the end of the last whole epoch where the run is a resumed one.
+    """Fit the method; a resumed run starts from the end of its last whole epoch.
+
+    Args:
+        parts: of the training
+        clock: measures the training's time, across interruptions
+        resumed: True if the run is resumed
 
     Returns:
-        epochs and times, for `metrics.json`
+        number of epochs, seconds and images per second, for `metrics.json`
+
+    Raises:
+        InputError: Lightning refuses the data's loaders, or the checkpoint to resume does not fit.
     """
     trainer = parts.trainer
     last = _state_to_resume(parts) if resumed else None
     parts.log_config()
     if trainer.is_global_zero:
-        # Not earlier: a training that was refused must leave nothing that looks like a run, and a
-        # resumed one must leave its folder as it was.
+        # The record is written only once the training starts: a refused training must leave
+        # nothing that looks like a run, and a refused resume must leave its folder unchanged.
         start = LambdaCallback(on_train_start=lambda *_: parts.record.write())
         trainer.callbacks.insert(0, start)
     trainer.callbacks.append(clock)
     clock.start("train")
     try:
         trainer.fit(parts.method, parts.data, ckpt_path=last, weights_only=True)
-    except MisconfigurationException as error:  # it lacks a loader, or a share of one is no batch
+    except MisconfigurationException as error:  # no loader, or a share below one batch
         raise InputError(f"trainer: {error}") from error
-    except SIGTERMException:  # Lightning itself would end in status 0
+    except SIGTERMException:  # Lightning would exit with status 0
         sys.exit(128 + signal.SIGTERM)
     seconds = clock.seconds("train")
     images = trainer.fit_loop.epoch_loop.total_batch_idx + 1
@@ -92,10 +100,10 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
 
 
 def _state_to_resume(parts: Parts) -> Path:
-    """The checkpoint to go on from, once it is known to fit; the log is cut back to it."""
+    """Return the checkpoint to resume from; check that it fits, and cut the log back to it."""
     folder = parts.record.folder
     last = folder / "checkpoints" / "last.ckpt"
-    load_weights(parts.method, last, "resume")  # refused before anything is changed
+    load_weights(parts.method, last, "resume")  # first, so that a refusal changes nothing
     loops = read_checkpoint(last, "resume")["loops"]["fit_loop"]
     seen = loops["epoch_loop.batch_progress"]["total"]["completed"]
     if parts.trainer.is_global_zero:
@@ -104,16 +112,17 @@ def _state_to_resume(parts: Parts) -> Path:
 
 
 def load_best(trainer: Trainer, method: Inpainter) -> float | None:
-    """Put the best weights into the method.
+    """Load the best weights into the method.
 
     Returns:
-        their score; None where no callback chose any, and the last weights stay
+        the monitored number of these weights; None if no callback saved any, in which case the
+        method keeps its last weights
     """
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint):
             path, score = Path(callback.best_model_path), callback.best_model_score
             if not path.is_file():
-                log.warning("no validation was saved as the best: the last weights are tested")
+                log.warning("no checkpoint was saved as the best: the last weights are tested")
                 return None
             load_weights(method, path, "callbacks.best")
             return None if score is None else float(score)
