@@ -221,7 +221,7 @@ def test_an_evaluation_that_cannot_be_is_refused(
         (["input=photos", "masks=nowhere"], ["masks=nowhere"]),
         (["input=empty", "masks=masks"], ["input=empty", "no image"]),
         (["input=photos", "masks=masks"], ["photos/b.png", "no mask", "masks"]),
-        (["input=photos/b.png", "masks=small.png"], ["small.png is 20x10", "photos/b.png is 40x30"]),
+        (["input=photos/b.png", "masks=small.png"], ["small.png is 20x10", "b.png is 40x30"]),
         (["input=photos/b.png", "masks=white.png"], ["white.png", "mask_hole=black"]),
         (["input=photos/b.png", "masks=hole.png", "mask_hole=grey"], ["white or black", "grey"]),
         (["input=photos/b.png", "masks=notes.txt"], ["notes.txt", "cannot be read"]),

@@ -24,10 +24,9 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text()
     for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 }
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BLOCKS = [
-    block
-    for page in PAGES.values()
-    for block in re.findall(r"```(?:bash|sh)?\n(.*?)```", page, re.DOTALL)
+    block for page in PAGES.values() for kind, block in FENCED.findall(page) if kind in ("", "bash")
 ]
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = sorted({line for line in LINES if line.startswith("python -m inpainting.")})
@@ -122,8 +121,7 @@ def links_of(page: str) -> list[tuple[str, str]]:
 
 def anchors(page: str) -> set[str]:
     """The anchors that GitHub gives the headings of a page."""
-    text = re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL)
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", PAGES[page]), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 

@@ -254,6 +254,7 @@ def test_a_resume_goes_on_with_its_wandb_run(
     command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed = ["logger=wandb", "logger.wandb.offline=true"]
+    wandb.teardown()  # it remembers the environment of the tests before
     with monkeypatch.context() as patch:
         patch.setenv("WANDB_RUN_ID", "abl-1")
         command("train", *SETTINGS, *typed, "trainer.max_epochs=1", "hydra.run.dir=run")
