@@ -15,12 +15,12 @@ demo: setup          # three and a half minutes on two CPU cores
 	$(BIN)/python -m inpainting.train experiment=quickstart
 
 test: setup          # under five minutes on two CPU cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: setup          # the long checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
-bench: setup         # the ratios of the README's table, one thread
+bench: setup         # the ratios of docs/speed.md, one thread
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks -s
 
 lint: setup

@@ -102,7 +102,6 @@ LOSSES = {"glcic": ("loss_completion", "loss_d", "loss_g", "loss_g_adversarial")
 TOLERANCE = {"ddpm": 1e-3}
 
 
-@pytest.mark.xdist_group("two processes")  # so that they are started once
 @pytest.mark.parametrize("model", SMALL)
 def test_two_processes_train_alike_and_measure_as_one_does(
     by_two: Path, command, tmp_path: Path, model: str

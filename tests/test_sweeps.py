@@ -309,7 +309,7 @@ def test_a_sweep_that_is_stopped_ends_its_job_and_goes_on_to_the_same_result(
     command, tmp_path: Path
 ) -> None:
     later = ["sweep=glcic_table", "experiment=glcic_table/later", "rows.batch_size=8"]
-    typed = [*later, *SMALL, "trainer.max_epochs=16"]
+    typed = [*later, *SMALL, "trainer.max_epochs=10"]
     folder = tmp_path / "outputs/sweeps/glcic_table/later-seed0"
 
     def stopped(sent: signal.Signals, epochs: int) -> None:
@@ -325,7 +325,7 @@ def test_a_sweep_that_is_stopped_ends_its_job_and_goes_on_to_the_same_result(
         assert (folder / "checkpoints/last.ckpt").is_file()
 
     stopped(signal.SIGTERM, 1)
-    stopped(signal.SIGINT, 4)
+    stopped(signal.SIGINT, 3)
     done = typed_elsewhere(tmp_path, *typed, "callbacks.grids.count=2")
     shown = shown_to_the_end(done)
     assert done.returncode == 0, shown
