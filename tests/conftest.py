@@ -152,6 +152,6 @@ def failure(command: Callable[..., None], capsys: pytest.CaptureFixture[str]) ->
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files come first, so that at the end no process waits for another one's."""
-    longest = ("test_sweeps", "test_resume", "test_devices", "test_score", "test_ddpm", "test_readme")
-    order = {f"{name}.py": place for place, name in enumerate(longest)}
+    longest = ("sweeps", "resume", "devices", "score", "ddpm", "readme")
+    order = {f"test_{name}.py": place for place, name in enumerate(longest)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))

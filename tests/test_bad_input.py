@@ -283,7 +283,18 @@ def test_a_monitored_number_that_no_metric_ranks_is_named_before_the_training(fa
         message = failure("train", *NARROW, f"monitor={wrong}")
         assert f"monitor={wrong}" in message and "val/psnr_hole, " in message
     message = failure("train", *NARROW, "monitor=val/mine", "callbacks.best.mode=max")
-    assert "validation measures no such number" in message
+    assert "validation reports no such metric" in message
+
+
+def test_a_metric_that_only_the_test_measures_cannot_choose_the_best(failure) -> None:
+    message = failure("train", *NARROW, "metrics=perceptual", "monitor=val/fid")
+    assert "monitor=val/fid: no metric" in message
+    assert "val/psnr_hole" in message and "val/kid" not in message
+    # LPIPS is left out of validation where its weights are not installed.
+    typed = ["metrics=perceptual", "monitor=val/lpips", "trainer.num_sanity_val_steps=1"]
+    message = failure("train", *NARROW, *typed)
+    assert "monitor=val/lpips: validation reports no such metric" in message
+    assert not list(Path.cwd().rglob("last.ckpt"))
 
 
 @pytest.mark.parametrize("setting", ["model.head=gap", "model.fill=median"])

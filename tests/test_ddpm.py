@@ -66,7 +66,7 @@ def test_a_filling_costs_what_it_says(composed, typed: list[str], calls: int, st
 
 def test_the_network_is_called_as_often_as_the_facts_say(composed) -> None:
     method = built(
-        composed, "model.sampler.steps=6", "model.sampler.jump_length=2", "model.candidates=2"
+        composed, "model.sampler.steps=6", "model.sampler.jump_length=2", "model.candidates=3"
     )
     counted = []
     network = method.folded.at(torch.float32, torch.device("cpu"))
@@ -258,6 +258,7 @@ def test_any_guidance_goes_with_any_walk(composed) -> None:
         "model.sampler.jump_length=25 model.sampler.jump_n_sample=2",
         "model.sampler.guidance.weight=-1",
         "model.candidates=0",
+        "model.candidates=2",
         "model.candidates=1.5",
         "model.num_completions=0",
         "model.completion_seed=-1",

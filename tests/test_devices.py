@@ -14,11 +14,24 @@ from conftest import NARROW, SMALL, small
 
 TWO = ["trainer=ddp_cpu", "data.batch_size=4", "trainer.log_every_n_steps=1"]
 
-# What rank 1 ends up with, written by a callback that this test adds on the command line.
+# What rank 1 ends up with, written by a callback that this test adds on the command line; and a
+# metric that forgets the images of the other processes.
 PROBE = """
 from pathlib import Path
 import torch
 from lightning import Callback
+from inpainting.metrics.base import SetMetric
+from inpainting.metrics.columns import Column
+
+class Apart(SetMetric):
+    columns = (Column(name="apart", heading="apart", digits=2, direction="min", scope="set",
+                      truth=None, brief=False),)
+    def reset(self, device):
+        self.total = 0.0
+    def update(self, completed):
+        self.total += float(completed.image.sum())
+    def compute(self):
+        return {"apart": self.total}
 
 class SaveWeights(Callback):
     def __init__(self, folder):
@@ -34,10 +47,15 @@ DRIVER = """
 import shlex, sys
 from hydra.core.global_hydra import GlobalHydra
 for line in sys.stdin.read().splitlines():
-    name, *arguments = shlex.split(line)
+    expected, name, *arguments = shlex.split(line)
     GlobalHydra.instance().clear()
     sys.argv = [f"inpainting.{name}", *arguments]
-    __import__(f"inpainting.{name}", fromlist=["main"]).main()
+    try:
+        __import__(f"inpainting.{name}", fromlist=["main"]).main()
+    except RuntimeError as error:
+        assert expected != "ok" and expected in str(error), error
+    else:
+        assert expected == "ok", f"{line}: raised no error"
 """
 
 
@@ -50,7 +68,8 @@ def free_port() -> int:
 def run_on_two(folder: Path, lines: list[list[str]]) -> None:
     """Run commands on two processes that know each other, as torchrun or SLURM start them."""
     (folder / "driver.py").write_text(DRIVER)
-    shared = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder), "NODE_RANK": "0"}
+    shared = {"OMP_NUM_THREADS": "1", "NODE_RANK": "0", "HYDRA_FULL_ERROR": "1"}
+    shared["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
     shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     shared |= {"INPAINTING_CACHE": str(folder / "cache")}
     typed = "\n".join(shlex.join(command) for command in lines)
@@ -91,9 +110,13 @@ def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for model in SMALL:
         probe = f"+callbacks.probe={{_target_:probe.SaveWeights,folder:{model}}}"
         run, measured = f"hydra.run.dir={model}", f"hydra.run.dir={model}/by_two"
-        commands.append(["train", *small(model), *TWO, run, "trainer.max_epochs=1", probe])
-        commands.append(["evaluate", f"run={model}", *ELEVEN, "trainer=ddp_cpu", measured])
+        commands.append(["ok", "train", *small(model), *TWO, run, "trainer.max_epochs=1", probe])
+        commands.append(["ok", "evaluate", f"run={model}", *ELEVEN, "trainer=ddp_cpu", measured])
+    # A metric of the set that covers one process only must not give a number.
+    wrong = [f"run={model}", *ELEVEN, "trainer=ddp_cpu", "+metrics.apart._target_=probe.Apart"]
+    commands.append(["Apart computed another apart", "evaluate", *wrong, "hydra.run.dir=wrong"])
     run_on_two(folder, commands)
+    assert not (folder / "wrong/metrics.json").exists()
     return folder
 
 

@@ -8,7 +8,7 @@ from lightning import Trainer
 from torch.utils.data import DataLoader, Dataset
 
 from inpainting.errors import InputError
-from inpainting.methods.glcic import COMPLETION, DISCRIMINATION, GLCIC, JOINT
+from inpainting.methods.glcic import COMPLETION, DISCRIMINATOR, GLCIC, JOINT
 
 SIZE = 32
 
@@ -107,7 +107,7 @@ def recorder(**changes) -> Recorder:
 
 def test_each_phase_moves_its_networks_alone_and_has_its_losses_alone() -> None:
     seen = fit(recorder(phases=(0.25, 0.25, 0.5)), batch_size=2).seen
-    assert [step["phase"] for step in seen] == [COMPLETION, DISCRIMINATION, JOINT, JOINT]
+    assert [step["phase"] for step in seen] == [COMPLETION, DISCRIMINATOR, JOINT, JOINT]
     completion, discrimination, joint, _ = seen
     assert completion["moved"] == {"generator"}
     assert completion["losses"] == {"loss_completion"}
@@ -145,7 +145,7 @@ def test_a_phase_below_its_threshold_leaves_its_batches_to_the_next() -> None:
 def test_more_epochs_lengthen_every_phase_of_a_training_long_schedule() -> None:
     method = fit(glcic(phase_schedule="training", phases=(0.25, 0.25, 0.5)), epochs=1)
     method.trainer.fit_loop.max_epochs = 2
-    assert method.batches_seen == 7 and method._phase(7) == DISCRIMINATION  # 7 of 16 batches
+    assert method.batches_seen == 7 and method._phase(7) == DISCRIMINATOR  # 7 of 16 batches
 
 
 def test_the_generators_step_leaves_no_gradient_in_the_discriminator() -> None:

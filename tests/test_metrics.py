@@ -455,6 +455,8 @@ def test_fid_and_kid_of_a_set_in_batches_are_torchmetrics_of_it_at_once(inceptio
     assert metric.compute() == got
     metric.reset(cpu)
     assert np.isnan(metric.compute()["fid"])
+    metric.update(completed(completion * torch.nan, image, torch.zeros(8, 1, 48, 48)))
+    assert np.isnan(metric.compute()["fid"]) and np.isnan(metric.compute()["kid"])
 
 
 @pytest.mark.slow

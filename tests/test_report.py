@@ -17,6 +17,7 @@ import torch
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from PIL import Image
+from scipy import stats
 from torch import Tensor
 
 from inpainting.images.grid import GAP, LABEL_WIDTH, MARGIN, image_grid
@@ -29,6 +30,7 @@ from inpainting.metrics.lpips import LPIPS
 from inpainting.metrics.reconstruction import Reconstruction
 from inpainting.reporting import build
 from inpainting.reporting.cells import Cell
+from inpainting.reporting.correlation import spearman
 from inpainting.reporting.findings import Findings
 from inpainting.reporting.formats import as_latex, latex
 from inpainting.reporting.human import Panel
@@ -606,6 +608,24 @@ def test_typed_over_a_real_training(command, tmp_path: Path, trained: Path, caps
     before = (run / "table.md").read_text()
     command("report", "sweep/row-seed0")
     assert (run / "table.md").read_text() == before and (run / "report/table.md").is_file()
+
+
+def test_the_p_value_of_a_few_runs_counts_orders() -> None:
+    # Of the 4! orders, two are perfectly in line; of the 3!, too.
+    assert spearman([1, 2, 3, 4], [9, 7, 5, 1]) == pytest.approx((-1, 2 / 24))
+    assert spearman([1, 2, 3], [0.1, 0.2, 0.3]) == pytest.approx((1, 2 / 6))
+    x, y = np.random.default_rng(0).normal(size=(2, 30))
+    known = stats.spearmanr(x, y)
+    assert spearman(x, y) == pytest.approx((known.statistic, known.pvalue))
+
+
+def test_what_was_never_a_job_is_not_counted_as_one(tmp_path: Path) -> None:
+    for name, mode in {"predict": "RUN", "refused": "RUN", "killed": "MULTIRUN"}.items():
+        (tmp_path / name / ".hydra").mkdir(parents=True)
+        config = OmegaConf.create({"hydra": {"mode": mode}})
+        OmegaConf.save(config, tmp_path / name / ".hydra" / "hydra.yaml")
+    _, missing = collect([str(tmp_path)])
+    assert [job.folder.name for job in missing] == ["killed"]
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from conftest import NARROW, SMALL, small
 from omegaconf import OmegaConf
 
 from inpainting.data.base import InpaintingDataModule
+from inpainting.loggers.appending_csv import drop_rows_after
 from inpainting.methods.base import Inpainter
 from inpainting.runs.arguments import resume_arguments
-from inpainting.runs.folder import Run
+from inpainting.runs.folder import Run, status
 
 
 def checkpoint(folder: Path) -> dict:
@@ -128,6 +129,33 @@ def test_killed_within_an_epoch(
         command("train", *settings, "hydra.run.dir=parts")
     command("train", "resume=parts")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_killed_resume_of_a_finished_run_leaves_no_result_that_looks_current(
+    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("train", *small("conv_ae"), "trainer.max_epochs=1", "hydra.run.dir=run")
+    finished = (tmp_path / "run/metrics.json").read_text()
+
+    def killed(self, *arguments):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Inpainter, "on_train_batch_end", killed)
+        command("train", "resume=run", "trainer.max_epochs=2")
+    assert status(tmp_path / "run") == "interrupted"
+    assert (tmp_path / "run/metrics_before_resume.json").read_text() == finished
+    command("train", "resume=run")
+    assert status(tmp_path / "run") == "finished"
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["epochs"] == 2
+
+
+@pytest.mark.parametrize("torn", ["1", "1,", "3,17.0,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,"])
+def test_a_row_that_was_cut_short_is_left_out(tmp_path: Path, torn: str) -> None:
+    log = tmp_path / "metrics.csv"
+    log.write_text(f"epoch,loss,step\n0,1.5,0\n0,1.25,1\n{torn}")
+    drop_rows_after(log, step=5)
+    assert log.read_text().split() == ["epoch,loss,step", "0,1.5,0", "0,1.25,1"]
 
 
 # Stops as `trainer.max_time` does, but at a batch that a test can choose.

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from inpainting.callbacks.evaluation import Evaluation
 from inpainting.errors import InputError
+from inpainting.metrics.base import validated
 from inpainting.metrics.columns import better_end
 
 
@@ -18,13 +19,13 @@ def ended_within_an_epoch(trainer: Trainer) -> bool:
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Lightning's `ModelCheckpoint`, which asks the metrics which end of a number is better.
+    """Lightning's `ModelCheckpoint`, which asks the metrics whether higher or lower is better.
 
-    The best score survives a move of the run's folder, and a number that is NaN raises an error.
+    The best score survives a move of the run's folder, and a metric that is NaN raises an error.
 
     Args:
-        monitor: the number of validation that decides, such as "val/psnr_hole"
-        mode: "max" or "min" for a number that no metric measures but the method logs; None asks
+        monitor: the validation metric that decides, such as "val/psnr_hole"
+        mode: "max" or "min" for a value that no metric measures but the method logs; None asks
             the metrics
         options: keyword arguments of `ModelCheckpoint`
     """
@@ -34,18 +35,15 @@ class BestCheckpoint(ModelCheckpoint):
         self._asks_the_metrics = mode is None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find out which end of the monitored number is better.
+        """Find out whether higher or lower is better for the monitored metric.
 
         Raises:
-            InputError: no metric measures the number, or neither end of it is better.
+            InputError: nothing measures `monitor`, or it has no better end.
         """
         if stage == "fit" and self._asks_the_metrics:
-            columns = [
-                callback.columns
-                for callback in trainer.callbacks
-                if isinstance(callback, Evaluation)
-            ]
-            self.mode = better_end(self.monitor, columns[0] if columns else {})
+            measuring = [part for part in trainer.callbacks if isinstance(part, Evaluation)]
+            columns = validated(measuring[0].metrics) if measuring else {}
+            self.mode = better_end(self.monitor, columns)
             self.kth_value = torch.tensor(float("inf" if self.mode == "min" else "-inf"))
         super().setup(trainer, pl_module, stage)
 
@@ -66,14 +64,15 @@ class BestCheckpoint(ModelCheckpoint):
         """Save the weights if they are the best.
 
         Raises:
-            InputError: the monitored number is missing or NaN; a number of scope "hole" is NaN if
+            InputError: the monitored metric is missing or NaN; a metric of scope "hole" is NaN if
                 no image has a hole.
         """
         value = trainer.callback_metrics.get(self.monitor)
-        if value is None and not trainer.sanity_checking:
+        # The validation before the training already knows every metric of validation.
+        if value is None and (self.monitor.startswith("val/") or not trainer.sanity_checking):
             raise InputError(
-                f"monitor={self.monitor}: validation measures no such number; type one of "
-                f"{', '.join(trainer.callback_metrics)}"
+                f"monitor={self.monitor}: validation reports no such metric; type monitor= with "
+                f"one of {', '.join(k for k in trainer.callback_metrics if k.startswith('val/'))}"
             )
         if value is not None and value.isnan() and not trainer.sanity_checking:
             raise InputError(

@@ -35,6 +35,30 @@ def _gathered(trainer: Trainer, rows: dict[str, np.ndarray]) -> dict[str, np.nda
     return {name: values[first] for name, values in rows.items()}
 
 
+def _agreed(
+    trainer: Trainer, metric: SetMetric, values: Mapping[str, float]
+) -> Mapping[str, float]:
+    """Return the values of a set after checking that all processes computed the same.
+
+    Raises:
+        RuntimeError: they differ, because the metric leaves out the other processes' images.
+    """
+    if trainer.world_size > 1:
+        computed: list[Any] = [None] * trainer.world_size
+        torch.distributed.all_gather_object(computed, dict(values))
+        # Every process must raise alike: one that went on would wait for the others for ever.
+        for name in sorted({name for other in computed for name in other}):
+            others = [other.get(name, math.nan) for other in computed]
+            if not np.allclose(others, others[0], rtol=1e-3, equal_nan=True):
+                raise RuntimeError(
+                    f"{type(metric).__name__} computed another {name} on every process: "
+                    f"{', '.join(f'{other:.6g}' for other in others)}. Its compute must cover the "
+                    "images of all processes; keep its sums in a torchmetrics.Metric, which adds "
+                    "them up"
+                )
+    return values
+
+
 class _Rows:
     """Columns of per-image values, collected batch by batch."""
 
@@ -133,7 +157,7 @@ class Evaluation(Callback):
             summary = means(measured, self.columns, holes)
             summary |= {"n": len(holes), "n_without_hole": int((holes == 0).sum())}
         for metric in self._sets:
-            summary |= declared(metric, metric.compute())
+            summary |= _agreed(trainer, metric, declared(metric, metric.compute()))
         losses = self._losses.gathered(trainer) if self._losses.batches else {}
         if losses:
             summary["loss"] = float(losses["loss"].mean(dtype=np.float64))

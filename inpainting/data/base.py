@@ -23,7 +23,7 @@ from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind
 from inpainting.rng import seed_from
 
-TRAINING, AUGMENTED, FIXED_HOLES = 0, 1, 2  # independent streams of random numbers
+DRAW_NOISE, DRAW_BATCHES, DRAW_FIXED_HOLES = 0, 1, 2  # independent streams of random numbers
 
 
 class InpaintingDataModule(LightningDataModule):
@@ -103,6 +103,7 @@ class InpaintingDataModule(LightningDataModule):
             InputError: a split is empty, has fewer images than a batch or another number of
                 channels, or a hole does not fit the images.
         """
+        self._seeded_epoch = None  # a second training begins with its own first epoch
         names = {"validate": ("val",), "test": ("test",)}
         for name in names.get(stage, ("train", "val", "test")):
             if name not in self.datasets:
@@ -129,7 +130,7 @@ class InpaintingDataModule(LightningDataModule):
             self.mask(1, height, width, torch.Generator().manual_seed(0))
             if self.train_holes == "dynamic":
                 return ImageDataset(split)
-        key = (self.seed, FIXED_HOLES) if name == "train" else (self.eval_mask_seed,)
+        key = (self.seed, DRAW_FIXED_HOLES) if name == "train" else (self.eval_mask_seed,)
         return ImageDataset(split, draw_masks(self.mask, count, height, width, *key))
 
     def mask_hash(self, split: str = "test") -> str:
@@ -226,8 +227,8 @@ class InpaintingDataModule(LightningDataModule):
         if self._seeded_epoch != epoch:
             self._seeded_epoch = epoch
             self.generator = self._epoch_generator(device, epoch)
-            torch.manual_seed(seed_from(self.seed, self._rank, epoch, TRAINING))
+            torch.manual_seed(seed_from(self.seed, self._rank, epoch, DRAW_NOISE))
 
     def _epoch_generator(self, device: torch.device, epoch: int) -> torch.Generator:
-        seed = seed_from(self.seed, self._rank, epoch, AUGMENTED)
+        seed = seed_from(self.seed, self._rank, epoch, DRAW_BATCHES)
         return torch.Generator(device).manual_seed(seed)

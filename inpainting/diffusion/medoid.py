@@ -17,7 +17,7 @@ def medoid(samples: Tensor) -> Tensor:
         samples: (K, B, C, H, W)
 
     Returns:
-        (B, C, H, W); two samples are equally near to each other, and the first is returned
+        (B, C, H, W); the first of samples that are equally near, as two samples always are
     """
     if len(samples) == 1:
         return samples[0]

@@ -82,7 +82,7 @@ class Sampler(ABC):
 def known_pixels(mask: Tensor) -> Tensor:
     """Return the known pixels of a mask, (B, 1, H, W) bool.
 
-    This is the only place that inverts the mask: RePaint's formulas and code have 1 = known. Pixels
+    The only place in `diffusion` that inverts the mask: RePaint's formulas have 1 = known. Pixels
     of a soft mask (0 < mask < 1) are erased too, so only mask = 0 is known.
     """
     return mask == 0

@@ -18,6 +18,11 @@ class _AppendingWriter(ExperimentWriter):
             with open(path, newline="") as file:
                 self.metrics_keys = next(csv.reader(file), [])
 
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        path = Path(self.metrics_file_path)
+        _, rows = _read(path)
+        _write(path, fieldnames, rows)
+
 
 class AppendingCSVLogger(CSVLogger):
     """Writes `metrics.csv`, with a row per logged step, to the run's folder.
@@ -53,11 +58,21 @@ def drop_rows_after(path: Path, step: int) -> None:
     """
     if not path.is_file():
         return
+    header, rows = _read(path)
+    # Lightning counts steps from 0.
+    _write(path, header, [row for row in rows if int(row["step"]) < step])
+
+
+def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the header and the whole rows; rows are appended, so the last may be cut short."""
     with open(path, newline="") as file:
         reader = csv.DictReader(file)
-        header, rows = reader.fieldnames or [], list(reader)
+        rows = [row for row in reader if None not in row and None not in row.values()]
+    return list(reader.fieldnames or []), rows
+
+
+def _write(path: Path, header: list[str], rows: list[dict[str, str]]) -> None:
     with replacing(path, newline="") as file:
         writer = csv.DictWriter(file, header)
         writer.writeheader()
-        # Lightning counts steps from 0.
-        writer.writerows(row for row in rows if int(row["step"]) < step)
+        writer.writerows(rows)

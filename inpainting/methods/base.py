@@ -2,7 +2,8 @@
 
 A method implements `predict` and, if it trains, `training_step` and `configure_optimizers`. The
 base class erases the hole before `predict` and composites the prediction afterwards, so that no
-method can look inside a hole. It also fits images of any size to the network and evaluates.
+evaluation or prediction can look inside a hole; in training a method erases by itself. The base
+class also fits images of any size to the network and evaluates.
 """
 
 from abc import abstractmethod
@@ -22,7 +23,8 @@ from inpainting.rng import Generators, image_generators
 
 Batch = dict[str, Tensor]
 
-COMPLETING, LOSS = 0, 1  # the two uses of random numbers in evaluation, with separate seeds
+# The two uses of random numbers in evaluation, which have separate seeds.
+DRAW_COMPLETION, DRAW_LOSS = 0, 1
 
 
 class Inpainter(TrainingHooks):
@@ -195,14 +197,14 @@ class Inpainter(TrainingHooks):
             prediction, completed = whole.prediction[:, 0], whole[keep]
         loss = None
         if self.fits(*batch["image"].shape[-2:]):  # the objective is defined for these sizes only
-            loss = self.evaluation_loss(batch, prediction, self._generators(index, LOSS))
+            loss = self.evaluation_loss(batch, prediction, self._generators(index, DRAW_LOSS))
         return Evaluated(
             index, loss, completed if completed is not None and len(completed) else None
         )
 
     def _completed(self, batch: Batch) -> Completed:
         image, mask, attributes = batch["image"], batch["mask"], batch.get("attributes")
-        generators = self._generators(batch["index"], COMPLETING, self.num_completions)
+        generators = self._generators(batch["index"], DRAW_COMPLETION, self.num_completions)
         prediction = self.predict_any_size(
             image, mask, attributes, generators, self.num_completions
         )
@@ -236,6 +238,6 @@ class Inpainter(TrainingHooks):
             batch["image"],
             batch["mask"],
             batch.get("attributes"),
-            self._generators(batch["index"], COMPLETING, self.num_completions),
+            self._generators(batch["index"], DRAW_COMPLETION, self.num_completions),
             self.num_completions,
         )

@@ -70,6 +70,11 @@ class DDPM(Inpainter):
         if not 0 <= ema_decay < 1:
             raise InputError(f"model.ema_decay={ema_decay}: type a number from 0 up to below 1")
         check_whole("model.candidates", candidates, 1)
+        if candidates == 2:
+            raise InputError(
+                "model.candidates=2: of two samples neither is nearer to the other; type 1, or 3 "
+                "or more"
+            )
         self.network, self.average = network, Average(network)
         self.folded = Folded(self.average)
         self.size_multiple, self.ema_decay = network.size_multiple, ema_decay

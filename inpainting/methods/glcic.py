@@ -21,7 +21,7 @@ from inpainting.nn.glcic import CompletionNetwork, ContextDiscriminator
 from inpainting.rng import Generators, default_generator
 from inpainting.schedules import Phases
 
-COMPLETION, DISCRIMINATION, JOINT = 0, 1, 2
+COMPLETION, DISCRIMINATOR, JOINT = 0, 1, 2
 
 
 class GLCIC(Inpainter):
@@ -31,8 +31,8 @@ class GLCIC(Inpainter):
     mask and c the image that D sees as fake:
 
     - completion: C minimises MSE(C(x, m), x)
-    - discrimination: D minimises BCE(D(x), 1) + BCE(D(c), 0)
-    - joint: D minimises the same loss as in the discrimination phase, and C minimises
+    - discriminator: D minimises BCE(D(x), 1) + BCE(D(c), 0)
+    - joint: D minimises the same loss as in the discriminator phase, and C minimises
       mse_weight * MSE + adversarial_weight * BCE(D(c), 1)
 
     Departures from the paper: the discriminator judges real and fake images in one batch, so that
@@ -48,7 +48,7 @@ class GLCIC(Inpainter):
         bottleneck_convs: see `CompletionNetwork`
         head: see `ContextDiscriminator`
         local_share: side of the local crop as a share of the image's side
-        phases: shares of the completion, discrimination and joint phases; they sum to 1
+        phases: shares of the completion, discriminator and joint phases; they sum to 1
         phase_schedule: "epoch" runs the phases in every epoch (report), "training" once over the
             whole training (paper)
         mse_region: where the MSE counts: "image" (report) or "hole" (paper)

@@ -14,7 +14,7 @@ from inpainting.methods.scalars import TrainingScalars
 
 
 class TrainingHooks(LightningModule):
-    """Learning rates, optimiser settings after a resume, and the logging of training scalars.
+    """Learning rates, optimiser options after a resume, and the logging of training scalars.
 
     Args:
         lr_schedule: maps the progress of the training in [0, 1] to a factor of all learning rates;
@@ -48,13 +48,13 @@ class TrainingHooks(LightningModule):
                 torch.distributed.broadcast(buffer, 0)
 
     def on_fit_start(self) -> None:
-        """Remember the configured settings of the optimisers."""
-        self._settings = [_settings_of(optimizer) for optimizer in self.trainer.optimizers]
+        """Remember the configured options of the optimisers."""
+        self._options = [_options_of(optimizer) for optimizer in self.trainer.optimizers]
 
     def on_train_start(self) -> None:
-        """Reapply the configured settings over the checkpoint's, so a resume can change a rate."""
-        for optimizer, settings in zip(self.trainer.optimizers, self._settings, strict=True):
-            for group, configured in zip(optimizer.param_groups, settings, strict=True):
+        """Reapply the configured options over the checkpoint's, so a resume can change a rate."""
+        for optimizer, options in zip(self.trainer.optimizers, self._options, strict=True):
+            for group, configured in zip(optimizer.param_groups, options, strict=True):
                 group.update(configured)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -62,8 +62,8 @@ class TrainingHooks(LightningModule):
         if self.lr_schedule is None:
             return
         factor = self.lr_schedule(self.progress)
-        for optimizer, settings in zip(self.trainer.optimizers, self._settings, strict=True):
-            for group, configured in zip(optimizer.param_groups, settings, strict=True):
+        for optimizer, options in zip(self.trainer.optimizers, self._options, strict=True):
+            for group, configured in zip(optimizer.param_groups, options, strict=True):
                 group["lr"] = factor * configured["lr"]
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -96,5 +96,5 @@ class TrainingHooks(LightningModule):
             network.compile()
 
 
-def _settings_of(optimizer: Optimizer) -> list[dict[str, Any]]:
+def _options_of(optimizer: Optimizer) -> list[dict[str, Any]]:
     return [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]

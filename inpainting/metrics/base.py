@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from inpainting.images.evaluated import Completed
-from inpainting.metrics.columns import Column, Columns, named
+from inpainting.metrics.columns import LOSS, Column, Columns, named
 
 
 class ImageMetric(ABC):
-    """Measures each image separately; the number of a set is the mean over its images.
+    """Measures each image separately; the value of a set is the mean over its images.
 
     Attributes:
         columns: what the metric measures
@@ -36,19 +36,20 @@ class ImageMetric(ABC):
 class SetMetric(ABC):
     """Measures a set of images as a whole.
 
-    On several processes, every process calls `reset` and `compute` and gets the number of the whole
-    set.
+    On several processes, each process gets its share of the images in `update`, and `compute` must
+    return the number of the whole set on every process. Sums that are kept in the states of a
+    `torchmetrics` metric are added up over the processes; see `PooledPSNR`.
 
     Attributes:
         columns: what the metric measures, all of scope "set"
         packages: installed packages whose version the numbers depend on
-        at_validation: True if the metric is cheap enough for every validation; the test always
+        at_validation: False if the metric is too slow for every validation; the test always
             measures it
     """
 
     columns: ClassVar[tuple[Column, ...]]
     packages: ClassVar[tuple[str, ...]] = ()
-    at_validation: ClassVar[bool]
+    at_validation: ClassVar[bool] = True
 
     @abstractmethod
     def reset(self, device: torch.device) -> None:
@@ -85,6 +86,14 @@ def columns_of(metrics: Iterable[Metric]) -> Columns:
         InputError: two metrics measure a number of the same name.
     """
     return named(column for metric in metrics for column in metric.columns)
+
+
+def validated(metrics: Iterable[Metric]) -> Columns:
+    """Return the columns of every validation, which may choose the best checkpoint."""
+    every = [
+        metric for metric in metrics if isinstance(metric, ImageMetric) or metric.at_validation
+    ]
+    return named([*columns_of(every).values(), LOSS])
 
 
 def declared(metric: Metric, values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Columns: the name of a measured number, its format in tables and which end of it is better."""
+"""Columns: the name of a metric, its format in tables, and whether higher or lower is better."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -96,21 +96,27 @@ def leading(columns: Mapping[str, Column]) -> list[Column]:
     return [column for column in brief if column.scope != "set"][:2]
 
 
-def better_end(monitor: str, columns: Mapping[str, Column]) -> str:
-    """Return which end of a number of validation is better, "max" or "min".
+def better_end(monitor: str | None, columns: Mapping[str, Column]) -> str:
+    """Return "max" or "min", whichever is better for a validation metric.
 
     Args:
-        monitor: name of the number, such as "val/psnr_hole"
+        monitor: the metric's name, such as "val/psnr_hole"
         columns: what validation measures
 
     Raises:
-        InputError: no metric measures the number, or neither end of it is better.
+        InputError: no metric of validation measures it, or neither end of it is better.
     """
+    if monitor is None:
+        raise InputError(
+            "monitor=null: training needs a metric that chooses the best checkpoint; set monitor "
+            "in the model's yaml, such as monitor: val/loss"
+        )
     known = {f"val/{column.name}": column for column in ranked(columns)}
     if monitor not in known:
         raise InputError(
-            f"monitor={monitor}: no metric ranks this number; type one of {', '.join(known)}, or "
-            "add callbacks.best.mode=max or callbacks.best.mode=min if the method logs this number"
+            f"monitor={monitor}: no metric of validation ranks this; type one of "
+            f"{', '.join(known)}, or add callbacks.best.mode=max or callbacks.best.mode=min if the "
+            "method logs it"
         )
     return known[monitor].direction
 

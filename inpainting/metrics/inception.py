@@ -70,7 +70,7 @@ class InceptionDistances(SetMetric):
         installed = bool(find_spec("torch_fidelity"))
         self._wanted = bool(weights or download) and installed
         self._distances: FeatureShare | None = None
-        self._count = SumMetric()
+        self._count, self._broken = SumMetric(), SumMetric()
         if not installed:
             log.warning("FID and KID are left out: type pip install 'inpainting[perceptual]'")
         elif not self._wanted:
@@ -83,7 +83,7 @@ class InceptionDistances(SetMetric):
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
         with torch.inference_mode(False):
-            for metric in (self._count, self._distances):
+            for metric in (self._count, self._broken, self._distances):
                 if metric is not None:
                     metric.to(device)
                     metric.reset()
@@ -103,6 +103,7 @@ class InceptionDistances(SetMetric):
                 levels = (to_eight_bits(images.float()) * 255).round().to(torch.uint8)
                 self._distances.update(to_colour(levels), real=real)
             self._count.update(len(completed))
+            self._broken.update((~completed.first.isfinite()).flatten(1).any(1).sum())
 
     def _load(self) -> FeatureShare:
         if self.weights:  # refuses arbitrary objects, which torch-fidelity would unpickle
@@ -115,11 +116,11 @@ class InceptionDistances(SetMetric):
         return FeatureShare({"fid": FrechetInceptionDistance(network), "kid": kid})
 
     def compute(self) -> dict[str, float]:
-        """Return both distances; NaN for fewer than two images."""
+        """Return both distances; NaN for fewer than two images or a broken completion."""
         if self._distances is None:
             return {}
         number = int(self._count.compute())
-        if number < 2:
+        if number < 2 or self._broken.compute():  # NaN would become a black pixel
             return {"fid": math.nan, "kid": math.nan}
         self._distances["kid"].subset_size = min(self.kid_subset_size, number)
         with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):

@@ -13,10 +13,14 @@ from inpainting.reporting.logs import epoch_tested, read_log
 from inpainting.reporting.rows import Row
 
 LEAST = 3  # pairs; with two, every rank correlation is 1 or -1
+FEW = 7  # pairs; up to here all 7! = 5,040 orders are tried for the p-value
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
-    """Return the rank correlation and its p-value.
+    """Return Spearman's rank correlation and its two-sided p-value.
+
+    The p-value of up to seven pairs is exact: the share of all orders of `y` whose correlation is
+    at least as strong. For more pairs Student's distribution is close enough.
 
     Pairs with a NaN are left out. Both results are NaN for fewer than three pairs, or if `x` or `y`
     is constant.
@@ -28,7 +32,18 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
         result = stats.spearmanr(x[known], y[known])
-    return float(result.statistic), float(result.pvalue)
+    rho, p = float(result.statistic), float(result.pvalue)
+    if known.sum() <= FEW and not np.isnan(rho):
+        a, b = (stats.zscore(stats.rankdata(values[known])) for values in (x, y))
+        exact = stats.permutation_test(
+            (b,),
+            lambda order, axis: (a * order).mean(axis),
+            permutation_type="pairings",
+            vectorized=True,
+            n_resamples=np.inf,
+        )
+        p = float(exact.pvalue)
+    return rho, p
 
 
 @dataclass(frozen=True)

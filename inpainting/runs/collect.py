@@ -51,8 +51,17 @@ def collect(folders: Sequence[str]) -> tuple[list[Measured], list[Missing]]:
 
 
 def _is_run(folder: Path) -> bool:
-    names = ("metrics.json", "config.yaml", ".hydra/config.yaml", "failed.txt")
-    return any((folder / name).is_file() for name in names)
+    names = ("metrics.json", "config.yaml", "failed.txt")
+    return any((folder / name).is_file() for name in names) or _is_sweep_job(folder)
+
+
+def _is_sweep_job(folder: Path) -> bool:
+    """Return True for a job of a sweep, even if it was killed before it wrote anything.
+
+    Other commands leave a `.hydra` too, such as a prediction or a training that was refused.
+    """
+    path = folder / ".hydra" / "hydra.yaml"
+    return path.is_file() and OmegaConf.load(path).hydra.mode == "MULTIRUN"
 
 
 def _runs(folder: Path) -> Iterator[Path]:

@@ -1,8 +1,9 @@
 """A run's folder: its configuration, overrides, checkpoints and status, and the lock on it.
 
 `outputs/<name>/<stamp>/` holds `.hydra/`, `config.yaml` (resolved), `checkpoints/{best,last}.ckpt`,
-`metrics.csv`, `per_image.csv`, `images/`, `train.log` and, written last, `metrics.json`. A job of a
-sweep that failed also has `failed.txt`.
+`metrics.csv`, `per_image.csv`, `images/`, `train.log` and, written last, `metrics.json`. A run that
+was resumed after its end also has `metrics_before_resume.json`, a job of a sweep that failed
+`failed.txt`.
 """
 
 import os
@@ -30,7 +31,7 @@ class Run:
     """A finished or interrupted run.
 
     Args:
-        folder: of the run; `open` checks that it holds one
+        folder: the run's folder; `open` checks that it holds one
     """
 
     folder: Path

@@ -1,6 +1,8 @@
 """The result of a test, and the files that hold it: metrics.json and per_image.csv."""
 
 import csv
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,3 +48,13 @@ class Result:
             columns = [column.tolist() for column in self.rows.values()]
             writer.writerows(zip(self.files, *columns, strict=True))
         write_json(folder / "metrics.json", content)  # last: it marks the test as finished
+
+
+def set_aside(folder: Path) -> None:
+    """Rename a run's earlier metrics.json to metrics_before_resume.json, if it has one.
+
+    Beside the configuration of a resume the earlier numbers would be wrong, and without the file a
+    resume that is killed counts as interrupted.
+    """
+    with suppress(FileNotFoundError):
+        os.replace(folder / "metrics.json", folder / "metrics_before_resume.json")

@@ -78,12 +78,12 @@ def _set_direction(config: DictConfig) -> None:
     if "direction" not in sweeper or sweeper.direction is not None:
         return
     # Imported here so that --help does not load torch.
-    from inpainting.metrics.base import columns_of
-    from inpainting.metrics.columns import LOSS, better_end, named
+    from inpainting.metrics.base import validated
+    from inpainting.metrics.columns import better_end
 
     metrics = instantiate(config.metrics, _convert_="all")
-    measured = columns_of(metric for metric in metrics.values() if metric is not None)
-    end = better_end(config.monitor, named([*measured.values(), LOSS]))
+    measured = validated(metric for metric in metrics.values() if metric is not None)
+    end = better_end(config.monitor, measured)
     with read_write(config):
         sweeper.direction = f"{end}imize"
 

@@ -96,14 +96,14 @@ def check_files(
                 f"the mask {filling.mask} covers the whole image and leaves no known pixel to fill "
                 f"from; if its hole is {other}, type mask_hole={other}"
             )
-        for path in written(filling, completions):
+        for path in output_paths(filling, completions):
             if path.exists() and not overwrite:
                 raise InputError(
                     f"{path} exists already: type overwrite=true, or out=FOLDER with another folder"
                 )
 
 
-def written(filling: Filling, completions: int) -> list[Path]:
+def output_paths(filling: Filling, completions: int) -> list[Path]:
     """Return the files that a filling writes, one for each completion."""
     numbers = [""] if completions == 1 else [f"_{k + 1}" for k in range(completions)]
     return [filling.out.with_name(f"{filling.out.name}{number}.png") for number in numbers]
@@ -142,7 +142,9 @@ class _Writer(BasePredictionWriter):
         photo = read_photo(filling.image)
         filling.out.parent.mkdir(parents=True, exist_ok=True)
         completions = prediction[0].cpu()
-        for path, completion in zip(written(filling, len(completions)), completions, strict=True):
+        for path, completion in zip(
+            output_paths(filling, len(completions)), completions, strict=True
+        ):
             photo.fill(completion[None], mask).save(path)
 
 

@@ -49,7 +49,7 @@ def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: s
         trainer: with an `Evaluation` callback
         method: the method to test
         data: its test split is used
-        name: of the method, in tables
+        name: the method's name in tables
 
     Raises:
         InputError: the trainer has no `Evaluation` callback, or the test saw no image.
@@ -70,7 +70,12 @@ def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: s
         "device": str(method.device),
         "precision": trainer.precision,
         "measured_with": sorted(
-            {name for metric in evaluation.metrics for name in metric.packages}
+            {
+                name
+                for metric in evaluation.metrics
+                if any(column.name in evaluation.summary for column in metric.columns)
+                for name in metric.packages
+            }
         ),
         **method.details(),
     }

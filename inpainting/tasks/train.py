@@ -17,6 +17,8 @@ from inpainting.loggers.appending_csv import drop_rows_after
 from inpainting.loggers.dashboard import finished, log_test
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import load_weights, read_checkpoint
+from inpainting.runs.folder import Record
+from inpainting.runs.results import set_aside
 from inpainting.tasks.checks import check_training
 from inpainting.tasks.compare import test_against
 from inpainting.tasks.parts import Parts, build_parts
@@ -79,8 +81,7 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
     if trainer.is_global_zero:
         # The record is written only once the training starts: a refused training must leave
         # nothing that looks like a run, and a refused resume must leave its folder unchanged.
-        start = LambdaCallback(on_train_start=lambda *_: parts.record.write())
-        trainer.callbacks.insert(0, start)
+        trainer.callbacks.insert(0, LambdaCallback(on_train_start=lambda *_: _begin(parts.record)))
     trainer.callbacks.append(clock)
     clock.start("train")
     try:
@@ -97,6 +98,11 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
         "train_seconds": round(seconds, 1),
         "train_images_per_second": None if resumed else images / seconds,
     }
+
+
+def _begin(record: Record) -> None:
+    set_aside(record.folder)
+    record.write()
 
 
 def _state_to_resume(parts: Parts) -> Path:

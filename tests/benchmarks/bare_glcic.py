@@ -38,7 +38,7 @@ class BareGLCIC:
         """One training step in a phase.
 
         Args:
-            phase: COMPLETION, DISCRIMINATION or JOINT
+            phase: COMPLETION, DISCRIMINATOR or JOINT
             image: (B, C, H, W) in [0, 1]
             mask: (B, 1, H, W), 1 = hole
         """

@@ -14,7 +14,7 @@ from lightning import Callback, LightningModule, Trainer, seed_everything
 from omegaconf import DictConfig
 from torch import Tensor
 
-from inpainting.data.base import AUGMENTED, TRAINING, InpaintingDataModule
+from inpainting.data.base import DRAW_BATCHES, DRAW_NOISE, InpaintingDataModule
 from inpainting.methods.conv_ae import ConvAE
 from inpainting.methods.glcic import GLCIC
 from inpainting.rng import seed_from
@@ -83,8 +83,8 @@ class BareLoop:
         """Each `next` is a training step."""
         images = torch.from_numpy(self.data.datasets["train"].split.images)
         order = torch.Generator().manual_seed(seed_from(self.data.seed) % 2**31 + epoch)
-        generator = torch.Generator().manual_seed(seed_from(self.data.seed, 0, epoch, AUGMENTED))
-        self.bare.chance.manual_seed(seed_from(self.data.seed, 0, epoch, TRAINING))
+        generator = torch.Generator().manual_seed(seed_from(self.data.seed, 0, epoch, DRAW_BATCHES))
+        self.bare.chance.manual_seed(seed_from(self.data.seed, 0, epoch, DRAW_NOISE))
         ends = [round(0.33 * STEPS), round(0.66 * STEPS), STEPS]
         batches = torch.randperm(len(images), generator=order).split(self.data.batch_size)
         for step, indices in enumerate(batches):

@@ -17,7 +17,8 @@ class PiGDM:
     The pull is (d x_0 / d x_t)^T times the error of x_0 at the known pixels: eq. 7, where H is a
     mask and the known pixels have no noise. The pull lets the known pixels decide early what the
     hole shows. Without guidance, the known pixels influence the hole only through what the network
-    sees. With it, a network call takes three to six times as long.
+    sees. With it, a network call takes three to six times as long. The pull moves x_0, so that it
+    reaches the next x_t as in the authors' implementation (NVlabs/RED-diff, `awd=False`).
 
     Args:
         weight: factor of the pull; the paper uses 1
