@@ -48,7 +48,7 @@ def test_the_trainer_saves_that_way(composed, tmp_path: Path, monkeypatch) -> No
 
 WRITER = """
 import sys, torch
-from inpainting.checkpoints import AtomicCheckpointIO
+from inpainting.trainer.checkpoint_io import AtomicCheckpointIO
 for i in range(10**9):
     AtomicCheckpointIO().save_checkpoint({"i": i, "x": torch.zeros(10**6)}, sys.argv[1])
 """
