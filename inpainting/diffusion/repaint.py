@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inpainting.diffusion.denoiser import Network, as_denoiser
+from inpainting.diffusion.denoiser import Denoiser
 from inpainting.diffusion.jumps import jump, moves
 from inpainting.diffusion.process import Diffusion
 from inpainting.diffusion.steps import steps_down
-from inpainting.diffusion.walk import Sampler, empty_pair, known_pixels
+from inpainting.diffusion.walk import Sampler, empty_pair
 from inpainting.rng import Generators, normal_
 
 
@@ -24,19 +24,16 @@ class RePaint(Sampler):
     no variance.
     """
 
-    @torch.no_grad()
-    def __call__(
+    def walk(
         self,
-        network: Network,
+        denoiser: Denoiser,
         image: Tensor,
-        mask: Tensor,
+        known: Tensor,
         diffusion: Diffusion,
-        rng: Generators = None,
+        rng: Generators,
     ) -> Tensor:
-        """Fill holes; see `Sampler`."""
-        known, down = known_pixels(mask), steps_down(diffusion)
-        denoiser = as_denoiser(network, diffusion, image)
-        denoiser = self.guidance(denoiser, image, known, diffusion)
+        """Walk from noise to an image; see `Sampler`."""
+        down = steps_down(diffusion)
         x, z = empty_pair(image)
         normal_(x, rng)  # line 1: x_T
         for start, end in moves(self.schedule):  # lines 2 and 3

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from inpainting.diffusion.denoiser import Guidance, Network
+from inpainting.diffusion.denoiser import Denoiser, Guidance, Network, as_denoiser
 from inpainting.diffusion.guidance.none import Unguided
 from inpainting.diffusion.jumps import jump_schedule, network_calls
 from inpainting.diffusion.process import Diffusion
@@ -56,7 +56,7 @@ class Sampler(ABC):
         """Number of network calls that filling a batch takes."""
         return network_calls(self.schedule)
 
-    @abstractmethod
+    @torch.no_grad()
     def __call__(
         self,
         network: Network,
@@ -73,6 +73,31 @@ class Sampler(ABC):
             mask: (B, 1, H, W) in [0, 1], 1 = hole; every pixel with mask > 0 is filled
             diffusion: the process, respaced to this sampler's steps
             rng: on the image's device; one generator for all images, or one for each
+
+        Returns:
+            (B, C, H, W); the known pixels equal the image's exactly
+        """
+        known = known_pixels(mask)
+        denoiser = self.guidance(as_denoiser(network, diffusion, image), image, known, diffusion)
+        return self.walk(denoiser, image, known, diffusion, rng)
+
+    @abstractmethod
+    def walk(
+        self,
+        denoiser: Denoiser,
+        image: Tensor,
+        known: Tensor,
+        diffusion: Diffusion,
+        rng: Generators,
+    ) -> Tensor:
+        """Walk from noise to an image.
+
+        Args:
+            denoiser: estimates x_0 from x_t, already guided
+            image: (B, C, H, W) in [-1, 1]
+            known: (B, 1, H, W) bool, False in the hole
+            diffusion: the process, respaced to this sampler's steps
+            rng: see `__call__`
 
         Returns:
             (B, C, H, W); the known pixels equal the image's exactly

@@ -19,8 +19,9 @@ FEW = 7  # pairs; up to here all 7! = 5,040 orders are tried for the p-value
 def spearman(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     """Return Spearman's rank correlation and its two-sided p-value.
 
-    The p-value of up to seven pairs is exact: the share of all orders of `y` whose correlation is
-    at least as strong. For more pairs Student's distribution is close enough.
+    The p-value of up to seven pairs is exact: twice the share of all orders of `y` whose
+    correlation is at least as strong in the same direction. For more pairs Student's distribution
+    is close enough.
 
     Pairs with a NaN are left out. Both results are NaN for fewer than three pairs, or if `x` or `y`
     is constant.
