@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_whole
 
 
 @dataclass(frozen=True)
@@ -92,3 +93,108 @@ class Phases:
             if position < (end if early is None else min(end, early)):
                 return phase
         return 0
+
+
+PRETRAINING, WARM_UP, FINE_TUNING = 0, 1, 2
+
+
+class Stages:
+    """Divide a training into pre-training, a discriminator's warm-up, and fine-tuning.
+
+    Pre-training ends early once its validation loss no longer falls; the warm-up then starts at
+    once and keeps its length.
+
+    Args:
+        pretrain: share of the training that is pre-training, in [0, 1]
+        warmup: length of the warm-up in epochs, 0 or more
+        patience: validations without a new lowest loss after which pre-training ends; None never
+            ends it early
+
+    Raises:
+        InputError: a number is out of range.
+    """
+
+    def __init__(self, pretrain: float, warmup: float, patience: int | None):
+        if not 0 <= pretrain <= 1:
+            raise InputError(
+                f"model.stages.pretrain={pretrain}: type a share of the training, 0 to 1"
+            )
+        if warmup < 0:
+            raise InputError(f"model.stages.warmup={warmup}: type a number of epochs, 0 or more")
+        if patience is not None:
+            check_whole("model.stages.patience", patience, 1)
+        self.pretrain, self.warmup, self.patience = pretrain, warmup, patience
+        self.ended: int | None = None
+        self.lowest, self.waited = math.inf, 0
+
+    def starts(self, batches: int, epochs: int) -> tuple[int, int, int]:
+        """Return the first batch of the warm-up, that of fine-tuning, and the number of batches.
+
+        Args:
+            batches: of an epoch
+            epochs: of the training
+        """
+        total = batches * epochs
+        warmup = round(self.pretrain * total) if self.ended is None else self.ended
+        return warmup, min(total, warmup + round(self.warmup * batches)), total
+
+    def at(self, position: int, batches: int, epochs: int) -> int:
+        """Return the stage of a batch, which is counted from the start of the training."""
+        warmup, fine_tuning, _ = self.starts(batches, epochs)
+        if position < warmup:
+            return PRETRAINING
+        return WARM_UP if position < fine_tuning else FINE_TUNING
+
+    def progress(self, position: int, batches: int, epochs: int) -> float:
+        """Return the share that is done of pre-training, or of what follows it, in [0, 1]."""
+        warmup, _, total = self.starts(batches, epochs)
+        start, end = (0, warmup) if position < warmup else (warmup, total)
+        return min(1.0, (position - start) / (end - start)) if end > start else 1.0
+
+    def note(self, loss: float, position: int) -> bool:
+        """Note a validation loss of pre-training; return True if pre-training ends with it.
+
+        Args:
+            loss: the validation loss
+            position: number of the batch that follows
+        """
+        self.waited = 0 if loss < self.lowest else self.waited + 1
+        self.lowest = min(self.lowest, loss)
+        if self.patience is None or self.waited < self.patience or self.ended is not None:
+            return False
+        self.ended = position
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed training must know."""
+        return {"ended": self.ended, "lowest": self.lowest, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.ended, self.lowest, self.waited = state["ended"], state["lowest"], state["waited"]
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Lower the learning rate exponentially.
+
+    Args:
+        end: factor of the learning rate at progress 1, above 0
+
+    Raises:
+        InputError: `end` is not above 0.
+    """
+
+    end: float
+
+    def __post_init__(self) -> None:
+        if self.end <= 0:
+            raise InputError(f"model.lr_schedule.end={self.end}: type a factor above 0")
+
+    def __call__(self, progress: float) -> float:
+        """Return the factor of the learning rate at a progress from 0 (start) to 1 (end).
+
+        >>> Exponential(0.01)(0.5)
+        0.1
+        """
+        return self.end**progress

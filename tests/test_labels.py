@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from inpainting.data.arrays import Split
 from inpainting.errors import InputError
 from inpainting.metrics.base import columns_of
-from inpainting.metrics.labels import FrechetDistance, LabelAgreement
+from inpainting.metrics.feature_distances import FrechetDistance
+from inpainting.metrics.labels import LabelAgreement
 from inpainting.metrics.summary import means
 from inpainting.nn.classifier import Classifier
 from inpainting.tasks.classifier import split_fingerprint, trained_classifier

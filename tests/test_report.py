@@ -24,8 +24,9 @@ from inpainting.images.grid import GAP, LABEL_WIDTH, MARGIN, image_grid
 from inpainting.images.saved import KINDS
 from inpainting.metrics.base import columns_of
 from inpainting.metrics.columns import as_plain
+from inpainting.metrics.feature_distances import FrechetDistance
 from inpainting.metrics.inception import InceptionDistances
-from inpainting.metrics.labels import FrechetDistance, LabelAgreement
+from inpainting.metrics.labels import LabelAgreement
 from inpainting.metrics.lpips import LPIPS
 from inpainting.metrics.reconstruction import Reconstruction
 from inpainting.reporting import build

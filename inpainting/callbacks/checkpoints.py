@@ -24,15 +24,17 @@ class BestCheckpoint(ModelCheckpoint):
     The best score survives a move of the run's folder, and a metric that is NaN raises an error.
 
     Args:
-        monitor: the validation metric that decides, such as "val/psnr_hole"
+        monitor: the validation metric that decides, such as "val/psnr_hole"; "last" takes the
+            weights of the last validation, for a method whose later weights no metric prefers
         mode: "max" or "min" for a value that no metric measures but the method logs; None asks
             the metrics
         options: keyword arguments of `ModelCheckpoint`
     """
 
     def __init__(self, monitor: str, mode: str | None = None, **options: Any):
-        super().__init__(monitor=monitor, mode=mode or "min", **options)
-        self._asks_the_metrics = mode is None
+        last = monitor == "last"
+        super().__init__(monitor=None if last else monitor, mode=mode or "min", **options)
+        self._asks_the_metrics = mode is None and not last
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find out whether higher or lower is better for the monitored metric.
@@ -67,6 +69,14 @@ class BestCheckpoint(ModelCheckpoint):
             InputError: the monitored metric is missing or NaN; a metric of scope "hole" is NaN if
                 no image has a hole.
         """
+        if self.monitor is not None:
+            self._check(trainer)
+        # A resume repeats this epoch from its start and does not see these weights again, so they
+        # must not replace the best score that it continues from.
+        if not (ended_within_an_epoch(trainer) and self.best_model_path):
+            super().on_validation_end(trainer, pl_module)
+
+    def _check(self, trainer: Trainer) -> None:
         value = trainer.callback_metrics.get(self.monitor)
         # The validation before the training already knows every metric of validation.
         if value is None and (self.monitor.startswith("val/") or not trainer.sanity_checking):
@@ -78,10 +88,6 @@ class BestCheckpoint(ModelCheckpoint):
             raise InputError(
                 f"{self.monitor} is NaN, so no epoch can be the best: type monitor=val/loss"
             )
-        # A resume repeats this epoch from its start and does not see these weights again, so they
-        # must not replace the best score that it continues from.
-        if not (ended_within_an_epoch(trainer) and self.best_model_path):
-            super().on_validation_end(trainer, pl_module)
 
 
 class LastCheckpoint(Checkpoint):

@@ -14,12 +14,15 @@ from inpainting.images.crops import crop, local_corners, local_size
 from inpainting.images.evaluated import Evaluated
 from inpainting.images.grid import image_grid
 
+SHOWN = ("index", "image", "mask", "prediction", "completion", "ways")  # fields of `Completed`
+
 
 class ImageGrids(Callback):
     """Draws the first images of each validation and test, with the rows of report 004.
 
     The rows are target, masked image, prediction, completion, real local crop and completed local
-    crop; further completions of an image follow its first.
+    crop. Further completions of an image follow its first, and after these, for each attribute that
+    the method is told, a completion without it and one with it.
 
     Args:
         folder: folder for the PNG files
@@ -47,8 +50,10 @@ class ImageGrids(Callback):
         missing = self.count - sum(len(part["index"]) for part in self._parts)
         done = outputs.completed
         if missing > 0 and done is not None:
-            names = ("index", "image", "mask", "prediction", "completion")
-            self._parts.append({name: getattr(done, name)[:missing].cpu() for name in names})
+            kept = {name: getattr(done, name) for name in SHOWN}
+            self._parts.append(
+                {name: value[:missing].cpu() for name, value in kept.items() if value is not None}
+            )
 
     on_test_batch_end = on_validation_batch_end
 
@@ -84,6 +89,9 @@ class ImageGrids(Callback):
         image, mask = self.shown["image"], self.shown["mask"]
         completions = self.shown["completion"].unbind(1)
         further = {f"completion {k}": completion for k, completion in enumerate(completions[1:], 2)}
+        for number, name in enumerate(module.attributes.names):
+            off, on = self.shown["ways"][:, number].unbind(1)
+            further |= {f"not {name}": off, name: on}
         size = local_size(*image.shape[-2:], self.local_share)
         corners = local_corners(mask, size)
         return {

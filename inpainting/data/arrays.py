@@ -4,8 +4,8 @@
     train.csv  val.csv  test.csv    one line per image: file (relative to its root), class, ...
     manifest.json                   version, settings, counts, class names, sha256 of the arrays
 
-Readers take the csv columns `file` and `class` and ignore all others, so that a writer may add
-columns, for instance the box of a hole.
+Readers take the csv columns `file`, `class` and those that the manifest lists as attributes, and
+ignore all others, so that a writer may add columns, for instance the box of a hole.
 """
 
 import csv
@@ -38,13 +38,15 @@ class Split:
         images: (N, H, W, C) uint8, in memory or memory-mapped
         files: N names, one for each image
         labels: (N,) int64, or None if the data set has no classes
-        attributes: (N, A) float32, or None if the data set has none
+        attributes: (N, A) float32, 1 = present, or None if the data set has none
+        attribute_names: A names
     """
 
     images: np.ndarray
     files: list[str]
     labels: np.ndarray | None = None
     attributes: np.ndarray | None = None
+    attribute_names: tuple[str, ...] = ()
 
 
 def split_indices(
@@ -141,13 +143,19 @@ def write_split(folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[
     return count
 
 
-def write_manifest(folder: Path, settings: dict[str, Any], classes: Sequence[str] = ()) -> None:
+def write_manifest(
+    folder: Path,
+    settings: dict[str, Any],
+    classes: Sequence[str] = (),
+    attributes: Sequence[str] = (),
+) -> None:
     """Write the manifest, which completes a prepared folder.
 
     Args:
         folder: the folder that `writing` yielded, with all splits written
         settings: the settings that produced the arrays
         classes: the class names; a label is an index into them
+        attributes: the csv columns that hold attributes, as 0 or 1
     """
     splits = {}
     for split in SPLITS:
@@ -159,6 +167,7 @@ def write_manifest(folder: Path, settings: dict[str, Any], classes: Sequence[str
         "version": VERSION,
         "settings": settings,
         "classes": list(classes),
+        "attributes": list(attributes),
         "splits": splits,
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
@@ -200,7 +209,9 @@ def read(folder: Path, split: str) -> Split:
         shape = tuple(manifest["splits"][split]["shape"])
         images = np.load(array, mmap_mode="r")
         with open(lines, **TEXT) as table:
-            rows = [(row["file"], row["class"]) for row in csv.DictReader(table)]
+            rows = list(csv.DictReader(table))
+        names = manifest.get("attributes", [])  # older folders have none
+        attributes = np.array([[row[name] for name in names] for row in rows], dtype=np.float32)
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise InputError(
             f"{folder} has no readable {split} split ({error}): delete the folder"
@@ -212,9 +223,10 @@ def read(folder: Path, split: str) -> Split:
     if len(rows) != len(images):
         raise InputError(f"{lines} has {len(rows)} lines for {len(images)} images: delete {folder}")
     label = {name: index for index, name in enumerate(manifest["classes"])}
-    if label and (unknown := {name for _, name in rows} - set(label)):
+    if label and (unknown := {row["class"] for row in rows} - set(label)):
         raise InputError(
             f"{lines} has classes that the manifest lacks ({min(unknown)}): delete {folder}"
         )
-    labels = np.array([label[name] for _, name in rows], dtype=np.int64) if label else None
-    return Split(images, [file for file, _ in rows], labels)
+    labels = np.array([label[row["class"]] for row in rows], dtype=np.int64) if label else None
+    files = [row["file"] for row in rows]
+    return Split(images, files, labels, attributes if names else None, tuple(names))

@@ -7,7 +7,7 @@ mask of each image in evaluation.
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
 from inpainting.data.arrays import Split
+from inpainting.data.attributes import attribute_columns
 from inpainting.data.dataset import Batch, ImageDataset, as_read, draw_masks
 from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind
@@ -33,7 +34,7 @@ class InpaintingDataModule(LightningDataModule):
     mask        (B, 1, H, W) float32 in [0, 1], 1 = hole
     index       (B,) int64, the position of each image in its split
     label       (B,) int64, only if the data set has classes
-    attributes  (B, A) float32, only if the data set has attributes
+    attributes  (B, A) float32, only if `attributes` names any
 
     Args:
         mask: kind of hole, see `inpainting.masks`
@@ -48,6 +49,7 @@ class InpaintingDataModule(LightningDataModule):
         augment: maps (images, generator) to images on the device, in training only
         train_holes: "dynamic" draws a new hole for each training image in each epoch, "fixed"
             keeps one hole per image for the whole training
+        attributes: names of the attributes that the batches have, in this order; case is ignored
 
     Raises:
         InputError: `channels`, a batch size or `train_holes` has an impossible value.
@@ -67,6 +69,7 @@ class InpaintingDataModule(LightningDataModule):
         eval_mask_seed: int,
         augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
         train_holes: str = "dynamic",
+        attributes: Sequence[str] = (),
     ):
         super().__init__()
         if channels not in (1, 3):
@@ -77,7 +80,7 @@ class InpaintingDataModule(LightningDataModule):
                 raise InputError(f"data.{key}={size}: type 1 or more")
         if train_holes not in ("dynamic", "fixed"):
             raise InputError(f"data.train_holes={train_holes}: type dynamic or fixed")
-        self.train_holes = train_holes
+        self.train_holes, self.attributes = train_holes, list(attributes)
         self.mask, self.image_size, self.channels = mask, image_size, channels
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.augment = num_workers, augment
@@ -100,8 +103,8 @@ class InpaintingDataModule(LightningDataModule):
             stage: "validate" opens val, "test" opens test, everything else opens all splits
 
         Raises:
-            InputError: a split is empty, has fewer images than a batch or another number of
-                channels, or a hole does not fit the images.
+            InputError: a split is empty, has fewer images than a batch, another number of channels
+                or none of the attributes, or a hole does not fit the images.
         """
         self._seeded_epoch = None  # a second training begins with its own first epoch
         names = {"validate": ("val",), "test": ("test",)}
@@ -118,6 +121,7 @@ class InpaintingDataModule(LightningDataModule):
             raise InputError(
                 f"the {name} images have {channels} channels: type data.channels={channels}"
             )
+        columns = attribute_columns(split, self.attributes)
         if name == "train":
             world = self._world_size
             if count < self.batch_size * world:
@@ -129,9 +133,9 @@ class InpaintingDataModule(LightningDataModule):
             # Holes that do not fit the images raise here, before the first step.
             self.mask(1, height, width, torch.Generator().manual_seed(0))
             if self.train_holes == "dynamic":
-                return ImageDataset(split)
+                return ImageDataset(split, columns=columns)
         key = (self.seed, DRAW_FIXED_HOLES) if name == "train" else (self.eval_mask_seed,)
-        return ImageDataset(split, draw_masks(self.mask, count, height, width, *key))
+        return ImageDataset(split, draw_masks(self.mask, count, height, width, *key), columns)
 
     def mask_hash(self, split: str = "test") -> str:
         """Return 16 hex digits of a hash over the images and the fixed holes of a split."""

@@ -1,5 +1,7 @@
 """A data set that reads whole batches, and the fixed hole of each image."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,10 +22,12 @@ class ImageDataset(Dataset):
         split: the images
         masks: (N, H, W) uint8 with 255 = hole, the fixed hole of each image; None leaves the
             batches without masks
+        columns: which of the split's attributes are in a batch, in this order
     """
 
-    def __init__(self, split: Split, masks: np.ndarray | None = None):
+    def __init__(self, split: Split, masks: np.ndarray | None = None, columns: Sequence[int] = ()):
         self.split, self.masks = split, masks
+        self.attributes = split.attributes[:, list(columns)] if columns else None
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -40,8 +44,8 @@ class ImageDataset(Dataset):
             batch["mask"] = torch.from_numpy(self.masks[order])
         if self.split.labels is not None:
             batch["label"] = torch.from_numpy(self.split.labels[order])
-        if self.split.attributes is not None:
-            batch["attributes"] = torch.from_numpy(self.split.attributes[order])
+        if self.attributes is not None:
+            batch["attributes"] = torch.from_numpy(self.attributes[order])
         return batch
 
 

@@ -7,7 +7,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from inpainting.data import arrays
 from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError
-from inpainting.images.files import read_uint8
+from inpainting.images.files import Window, read_uint8
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,30 @@ class Listing:
         files: relative paths with forward slashes
         classes: the class name of each file, "" for none
         versions: `file_version` of each file, which changes when the file does
+        splits: "train", "val" or "test" for each file; None splits the files at random
+        attributes: for each name whether each file has the attribute, 0 or 1
+        window: the part of each image that is kept; None keeps the centre square
     """
 
     root: Path
     files: list[str]
     classes: list[str]
     versions: list[tuple[int, int]]
+    splits: list[str] | None = None
+    attributes: dict[str, np.ndarray] = field(default_factory=dict)
+    window: Window | None = None
+
+    def indices(self, shares: Sequence[float], split_seed: int) -> dict[str, np.ndarray]:
+        """Return the indices of each split's files by name, in the order of the files if given."""
+        if self.splits is None:
+            return arrays.split_indices(len(self.files), shares, split_seed)
+        splits = np.array(self.splits)
+        return {name: np.flatnonzero(splits == name) for name in arrays.SPLITS}
+
+    def row(self, index: int) -> dict[str, Any]:
+        """Return the csv line of a file."""
+        line = {"file": self.files[index], "class": self.classes[index]}
+        return line | {name: int(values[index]) for name, values in self.attributes.items()}
 
 
 def file_version(path: Path | str) -> tuple[int, int]:
@@ -55,6 +73,10 @@ def listing_fingerprint(listing: Listing, settings: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps([arrays.VERSION, settings], sort_keys=True).encode())
     for line in zip(listing.files, listing.classes, listing.versions, strict=True):
         digest.update(repr(line).encode(errors="surrogateescape"))
+    if listing.splits is not None or listing.attributes or listing.window is not None:
+        digest.update(repr([listing.splits, sorted(listing.attributes), listing.window]).encode())
+        for name in sorted(listing.attributes):
+            digest.update(np.ascontiguousarray(listing.attributes[name], dtype=np.uint8).data)
     return digest.hexdigest()[:16]
 
 
@@ -69,7 +91,7 @@ def _decoded(
     def attempt(index: int) -> np.ndarray | InputError:
         path = listing.root / listing.files[index]
         try:
-            return read_uint8(path, settings["channels"], settings["image_size"])
+            return read_uint8(path, settings["channels"], settings["image_size"], listing.window)
         except InputError as error:
             return error
 
@@ -85,7 +107,7 @@ def _rows(
     for index, image in zip(indices, _decoded(listing, indices, settings), strict=True):
         progress.advance(progress.task_ids[0])
         if not isinstance(image, InputError):
-            yield image, {"file": listing.files[index], "class": listing.classes[index]}
+            yield image, listing.row(index)
         elif settings["on_error"] == "stop":
             raise InputError(f"{image}; type data.on_error=skip to skip such files") from image
 
@@ -102,7 +124,7 @@ def decode_files(listing: Listing, folder: Path, settings: dict[str, Any]) -> No
         InputError: a file is broken and on_error is "stop", there are fewer than three files, or
             no file of a split can be read.
     """
-    splits = arrays.split_indices(len(listing.files), settings["shares"], settings["split_seed"])
+    splits = listing.indices(settings["shares"], settings["split_seed"])
     total, written = len(listing.files), 0
     with arrays.writing(folder) as part, Progress() as progress:
         progress.add_task(f"decoding {total} images", total=total)
@@ -115,7 +137,8 @@ def decode_files(listing: Listing, folder: Path, settings: dict[str, Any]) -> No
                 )
             written += count
         names = sorted(set(listing.classes))
-        arrays.write_manifest(part, settings, names if any(names) else ())
+        names = names if any(names) else ()
+        arrays.write_manifest(part, settings, names, list(listing.attributes))
     if written < total:
         log.warning("%d of %d files cannot be read and are skipped", total - written, total)
 

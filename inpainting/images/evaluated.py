@@ -19,7 +19,9 @@ class Completed:
         prediction: (B, k, C, H, W), k predictions per image, before they are pasted into the hole
         completion: (B, k, C, H, W), the predictions pasted into the hole
         label: (B,) int64, or None if the data set has no classes
-        attributes: (B, A) float32, or None if the data set has none
+        attributes: (B, A) float32, the images' own, or None if the data set has none
+        ways: (B, A, 2, C, H, W), for each attribute a completion that is to lack it and one
+            that is to show it; None if the method has no attributes
     """
 
     index: Tensor
@@ -29,6 +31,7 @@ class Completed:
     completion: Tensor
     label: Tensor | None = None
     attributes: Tensor | None = None
+    ways: Tensor | None = None
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -22,12 +22,15 @@ class Rectangle:
         aspect: height / width, a number or a range drawn log-uniformly; sqrt(height * width) then
             lies between the sides, whose shares are of the shorter image side. None draws height
             and width independently
+        area: share of the image, or its range, drawn uniformly as in torchvision's RandomErasing;
+            it replaces the two sides and needs an aspect
         count: number of rectangles, or its range; they may overlap
     """
 
     min_side: float = 0.3125
     max_side: float = 0.40625
     aspect: Range | None = None
+    area: Range | None = None
     count: int | Sequence[int] = 1
 
     def __post_init__(self) -> None:
@@ -37,6 +40,13 @@ class Rectangle:
             raise InputError(
                 f"mask.aspect={self.aspect} is not above 0: type a ratio of height to width"
             )
+        if self.area is not None:
+            low, high = as_range(self.area, "mask.area")
+            if low <= 0 or high >= 1 or self.aspect is None:
+                raise InputError(
+                    f"mask.area={self.area} with mask.aspect={self.aspect}: type a share above 0 "
+                    "and below 1, and an aspect such as [0.3,3.3]"
+                )
 
     def _bounds(self, side: int) -> tuple[int, int]:
         """Return smallest and largest side in pixels, for images of `side` px."""
@@ -58,12 +68,20 @@ class Rectangle:
             return heights, uniform_inclusive(*self._bounds(width), shape, generator)
         low, high = as_range(self.aspect, "mask.aspect")
         bounds = self._bounds(min(height, width))
+        if self.area is not None:
+            share = as_range(self.area, "mask.area")
+            bounds = tuple((part * height * width) ** 0.5 for part in share)
         if bounds[1] * high**0.5 > height or bounds[1] * low**-0.5 > width:
             raise InputError(
-                f"mask.aspect={self.aspect} with mask.max_side={self.max_side} does not fit "
-                f"images of {height}x{width} px: type a smaller max_side or a narrower range"
+                f"mask.aspect={self.aspect} does not fit images of {height}x{width} px with "
+                f"mask.{'max_side' if self.area is None else 'area'}: type a narrower range or a "
+                "smaller hole"
             )
-        side = uniform_inclusive(*bounds, shape, generator)
+        if self.area is None:
+            side = uniform_inclusive(*bounds, shape, generator)
+        else:
+            area = torch.rand(shape, generator=generator, device=generator.device)
+            side = (bounds[0] ** 2 + area * (bounds[1] ** 2 - bounds[0] ** 2)).sqrt()
         exponent = torch.rand(shape, generator=generator, device=generator.device)
         # Log-uniform, so that 1:2 is as likely as 2:1.
         root = (low * (high / low) ** exponent).sqrt()

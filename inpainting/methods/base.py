@@ -7,27 +7,23 @@ class also fits images of any size to the network and evaluates.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from inpainting.errors import InputError, check_whole
-from inpainting.images.algebra import Fill, composite, erase
-from inpainting.images.evaluated import Completed, Evaluated
+from inpainting.images.algebra import Fill, composite, erase, resize
 from inpainting.losses import squared_error
+from inpainting.methods.attributes import Attributes
+from inpainting.methods.evaluation import Batch, EvaluationSteps
 from inpainting.methods.sizes import padded, through_windows
 from inpainting.methods.training import TrainingHooks
-from inpainting.rng import Generators, image_generators
-
-Batch = dict[str, Tensor]
-
-# The two uses of random numbers in evaluation, which have separate seeds.
-DRAW_COMPLETION, DRAW_LOSS = 0, 1
+from inpainting.rng import Generators
 
 
-class Inpainter(TrainingHooks):
+class Inpainter(TrainingHooks, EvaluationSteps):
     """Fills the holes of images; the base class of all methods.
 
     Args:
@@ -42,6 +38,7 @@ class Inpainter(TrainingHooks):
         num_completions: completions per image in validation, test and prediction
         completion_seed: seed of the random numbers that evaluation completes with; another seed
             gives other completions of the same holes
+        attributes: names of the attributes that the method is told, in the order of the batch
         lr_schedule: see `TrainingHooks`
 
     Raises:
@@ -63,6 +60,7 @@ class Inpainter(TrainingHooks):
         val_completions: int | None = None,
         num_completions: int = 1,
         completion_seed: int = 0,
+        attributes: Sequence[str] = (),
         lr_schedule: Callable[[float], float] | None = None,
     ):
         super().__init__(lr_schedule)
@@ -74,7 +72,8 @@ class Inpainter(TrainingHooks):
             check_whole("model.val_completions", val_completions, 0)
         self.channels, self.fill, self.fixed_size = channels, fill, fixed_size
         self.val_completions, self.num_completions = val_completions, num_completions
-        self.completion_seed = completion_seed
+        self.completion_seed, self.attributes = completion_seed, Attributes(attributes)
+        self.edits = False  # True: evaluation measures the whole prediction, see `edit`
 
     @abstractmethod
     def predict(
@@ -137,7 +136,7 @@ class Inpainter(TrainingHooks):
             image: (B, C, H, W) in [0, 1]; the values where mask = 1 are never used
             mask: (B, 1, H, W) in [0, 1], 1 = hole; a value in between blends the prediction with
                 the image in that proportion
-            attributes: (B, A) or None
+            attributes: (B, A); None shows those asked for, and none of the others
             generator: on the image's device; one generator for all completions, or one for each
             num_completions: k, the completions per image
 
@@ -146,6 +145,32 @@ class Inpainter(TrainingHooks):
         """
         prediction = self.predict_any_size(image, mask, attributes, generator, num_completions)
         return composite(prediction, image.unsqueeze(1), mask.unsqueeze(1))
+
+    @torch.no_grad()
+    def edit(
+        self, image: Tensor, attributes: Tensor | None, generator: Generators = None
+    ) -> Tensor:
+        """Let images show other attributes: the whole prediction, without a hole.
+
+        Args:
+            image: (B, C, H, W) in [0, 1], of any size
+            attributes: (B, A)
+            generator: on the image's device
+
+        Returns:
+            (B, C, H, W); of an image that does not fit the network only the centre square changes
+        """
+        height, width = image.shape[-2:]
+        if self.fits(height, width):
+            mask = torch.zeros_like(image[:, :1])
+            return self.predict_any_size(image, mask, attributes, generator, 1)[:, 0]
+        edge = min(height, width)
+        top, left = (height - edge) // 2, (width - edge) // 2
+        edited, side = image.float().clone(), self.fixed_size
+        square = edited[..., top : top + edge, left : left + edge]
+        changed = self.edit(resize(square, side, side), attributes, generator)
+        square.copy_(resize(changed, edge, edge))
+        return edited
 
     def predict_any_size(
         self,
@@ -166,6 +191,8 @@ class Inpainter(TrainingHooks):
                 f"image {tuple(image.shape)} and mask {tuple(mask.shape)}: this method takes "
                 f"(B, {self.channels}, H, W) and (B, 1, H, W)"
             )
+        if attributes is None:
+            attributes = self.attributes.wanted({"image": image})
         predict = padded(self.predict, self.size_multiple)
         if not self.fits(height, width):
             predict = through_windows(predict, self.fixed_size, self.fill)
@@ -178,66 +205,3 @@ class Inpainter(TrainingHooks):
     def fits(self, height: int, width: int) -> bool:
         """Return True if the network takes images of this size directly, except for padding."""
         return self.fixed_size is None or (height, width) == (self.fixed_size, self.fixed_size)
-
-    def evaluate(self, batch: Batch, completions: int | None) -> Evaluated:
-        """Compute the loss of a batch and complete part of its images.
-
-        Args:
-            batch: as a data module yields it
-            completions: complete only the images whose index is below this number; None completes
-                all of them
-        """
-        index, prediction = batch["index"], None
-        keep = slice(None) if completions is None else index < completions
-        if self.stochastic:  # sampling is expensive, and the loss needs no sample
-            part = {name: value[keep] for name, value in batch.items()}
-            completed = self._completed(part) if len(part["index"]) else None
-        else:
-            whole = self._completed(batch)
-            prediction, completed = whole.prediction[:, 0], whole[keep]
-        loss = None
-        if self.fits(*batch["image"].shape[-2:]):  # the objective is defined for these sizes only
-            loss = self.evaluation_loss(batch, prediction, self._generators(index, DRAW_LOSS))
-        return Evaluated(
-            index, loss, completed if completed is not None and len(completed) else None
-        )
-
-    def _completed(self, batch: Batch) -> Completed:
-        image, mask, attributes = batch["image"], batch["mask"], batch.get("attributes")
-        generators = self._generators(batch["index"], DRAW_COMPLETION, self.num_completions)
-        prediction = self.predict_any_size(
-            image, mask, attributes, generators, self.num_completions
-        )
-        completion = composite(prediction, image.unsqueeze(1), mask.unsqueeze(1))
-        return Completed(
-            batch["index"], image, mask, prediction, completion, batch.get("label"), attributes
-        )
-
-    def _generators(self, index: Tensor, use: int, completions: int = 1) -> Generators:
-        """Return one generator per completion of these images, or None for a deterministic method.
-
-        Evaluation draws from these generators and not from torch's own, so that it can be repeated
-        and does not change the random numbers of the training.
-        """
-        if not self.stochastic:
-            return None
-        key = (self.completion_seed, use)
-        return image_generators(index, self.device, *key, completions=completions)
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> Evaluated:
-        """Evaluate one batch of validation; see `evaluate`."""
-        return self.evaluate(batch, self.val_completions)
-
-    def test_step(self, batch: Batch, batch_idx: int) -> Evaluated:
-        """Evaluate one batch of the test and complete all its images; see `evaluate`."""
-        return self.evaluate(batch, None)
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Complete a batch of images of any size; (B, k, C, H, W)."""
-        return self.complete(
-            batch["image"],
-            batch["mask"],
-            batch.get("attributes"),
-            self._generators(batch["index"], DRAW_COMPLETION, self.num_completions),
-            self.num_completions,
-        )

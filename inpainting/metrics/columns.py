@@ -109,7 +109,7 @@ def better_end(monitor: str | None, columns: Mapping[str, Column]) -> str:
     if monitor is None:
         raise InputError(
             "monitor=null: training needs a metric that chooses the best checkpoint; set monitor "
-            "in the model's yaml, such as monitor: val/loss"
+            "in the model's yaml, such as monitor: val/loss or monitor: last"
         )
     known = {f"val/{column.name}": column for column in ranked(columns)}
     if monitor not in known:

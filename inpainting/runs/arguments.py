@@ -156,6 +156,10 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
     if _started_by_lightning(arguments):
         return arguments
     check_free(arguments)
+    # Which attributes there are depends on the data: no yaml lists them, so Hydra wants a plus.
+    arguments = [f"+{text}" if text.startswith("attributes.") else text for text in arguments]
+    if (_last_typed(arguments, "edit") or "").lower() == "true":  # whole images have no hole
+        arguments = [*arguments, *([] if _last_typed(arguments, "mask") else ["mask=none"])]
     folder = _last_typed(arguments, "run")
     if folder is None:
         return arguments

@@ -132,7 +132,7 @@ class Run:
         changed = [
             key
             for key, value in trained.items()
-            if key.split(".")[0] in bound and given.get(key) != value
+            if any(f"{key}.".startswith(f"{name}.") for name in bound) and given.get(key) != value
         ]
         if changed:
             typed, before = (

@@ -33,6 +33,20 @@ def check_channels(method: Inpainter, data: LightningDataModule, name: str) -> N
         )
 
 
+def check_attributes(method: Inpainter, data: LightningDataModule, name: str) -> None:
+    """Refuse data that tells a method other attributes than it was trained with.
+
+    Raises:
+        InputError: names what to type.
+    """
+    names = method.attributes.names
+    if names and data.attributes and data.attributes != names:
+        raise InputError(
+            f"{name} is told the attributes [{','.join(names)}], but data.attributes is "
+            f"[{','.join(data.attributes)}]: type data.attributes=[{','.join(names)}]"
+        )
+
+
 def check_training(
     trainer: Mapping[str, Any], name: str, method: Inpainter, data: LightningDataModule
 ) -> None:

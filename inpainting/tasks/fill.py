@@ -17,32 +17,33 @@ from torch.utils.data import DataLoader, Dataset
 
 from inpainting.errors import InputError
 from inpainting.images.files import list_images, read_mask, read_photo
+from inpainting.methods.base import Inpainter
 from inpainting.tasks.build import build_trainer
 from inpainting.tasks.parts import method_of_run
 
 
 @dataclass(frozen=True)
 class Filling:
-    """One image file, its mask, and the path of the result without its suffix."""
+    """One image file, its mask if a hole is filled, and the result's path without its suffix."""
 
     image: Path
-    mask: Path
+    mask: Path | None
     out: Path
 
 
-def pair(images: Path, masks: Path, out: Path) -> list[Filling]:
+def pair(images: Path, masks: Path | None, out: Path) -> list[Filling]:
     """Match images with masks: one mask for all images, or a mask of the same name for each.
 
     Args:
         images: an image file, or a folder of images
-        masks: a mask file, or a folder of masks
+        masks: a mask file, or a folder of masks; None where whole images are edited
         out: folder of the results, which keep the images' names and subfolders
 
     Raises:
         InputError: a path does not exist, a folder holds no image, or an image has no mask.
     """
     for key, path in (("input", images), ("masks", masks)):
-        if not path.exists():
+        if path is not None and not path.exists():
             raise InputError(f"{key}={path}: there is no such file or folder; type another path")
     if images.is_file():
         found, root = [images], images.parent
@@ -50,13 +51,13 @@ def pair(images: Path, masks: Path, out: Path) -> list[Filling]:
         found, root = list_images(images), images
     if not found:
         raise InputError(f"input={images}: no image in it; type another folder")
-    if masks.is_dir():
+    if masks is not None and masks.is_dir():
         partners = {path.relative_to(masks).with_suffix(""): path for path in list_images(masks)}
     names = [path.relative_to(root).with_suffix("") for path in found]
     fillings, count = [], Counter(names)
     for path, name in zip(found, names, strict=True):
-        mask = partners.get(name) if masks.is_dir() else masks
-        if mask is None:
+        mask = partners.get(name) if masks is not None and masks.is_dir() else masks
+        if mask is None and masks is not None:
             raise InputError(
                 f"{path} has no mask: put a mask named {name}.png into {masks}, or remove the "
                 f"image from {images}"
@@ -84,13 +85,13 @@ def check_files(
     """
     for filling in track(fillings, "Checking images and masks", transient=True):
         height, width = read_photo(filling.image).pixels.shape[:2]
-        mask = read_mask(filling.mask, mask_hole)
+        mask = _mask(filling, height, width, mask_hole)
         if tuple(mask.shape[2:]) != (height, width):
             raise InputError(
                 f"the mask {filling.mask} is {mask.shape[3]}x{mask.shape[2]}, but its image "
                 f"{filling.image} is {width}x{height}: type a mask of the image's size"
             )
-        if (mask > 0).all():
+        if filling.mask is not None and (mask > 0).all():
             other = "black" if mask_hole == "white" else "white"
             raise InputError(
                 f"the mask {filling.mask} covers the whole image and leaves no known pixel to fill "
@@ -109,6 +110,13 @@ def output_paths(filling: Filling, completions: int) -> list[Path]:
     return [filling.out.with_name(f"{filling.out.name}{number}.png") for number in numbers]
 
 
+def _mask(filling: Filling, height: int, width: int, mask_hole: str) -> Tensor:
+    """Return the pixels that the result replaces, (1, 1, H, W): the hole, or all of an edit."""
+    if filling.mask is None:
+        return torch.ones(1, 1, height, width)
+    return read_mask(filling.mask, mask_hole)
+
+
 class _ImageFiles(Dataset):
     """The images and masks of fillings, as tensors that the method takes."""
 
@@ -120,11 +128,9 @@ class _ImageFiles(Dataset):
 
     def __getitem__(self, i: int) -> dict[str, Tensor]:
         filling = self.fillings[i]
-        return {
-            "image": read_photo(filling.image).to_tensor(self.channels),
-            "mask": read_mask(filling.mask, self.mask_hole),
-            "index": torch.tensor([i]),
-        }
+        image = read_photo(filling.image).to_tensor(self.channels)
+        mask = _mask(filling, *image.shape[-2:], self.mask_hole)
+        return {"image": image, "mask": mask, "index": torch.tensor([i])}
 
 
 class _Writer(BasePredictionWriter):
@@ -149,18 +155,21 @@ class _Writer(BasePredictionWriter):
 
 
 def fill(config: DictConfig) -> None:
-    """Fill image files as configured.
+    """Fill the holes of image files, or edit whole images, as configured.
 
     Raises:
         InputError: `input` or `masks` is missing; see also `pair`, `method_of_run` and
             `check_files`.
     """
-    for key in ("input", "masks"):
+    if config.edit and config.masks is not None:
+        raise InputError("edit=true changes whole images: leave out masks or leave out edit=true")
+    for key in ("input",) if config.edit else ("input", "masks"):
         if config[key] is None:
             raise InputError(f"{key} is missing: type {key}=FILE_OR_FOLDER")
-    out = Path(config.out)
-    fillings = pair(Path(config.input), Path(config.masks), out)
+    out, masks = Path(config.out), None if config.masks is None else Path(config.masks)
+    fillings = pair(Path(config.input), masks, out)
     method, _ = method_of_run(config)
+    _ask(method, config)
     check_files(fillings, config.mask_hole, config.overwrite, method.num_completions)
     with open_dict(config):
         progress = config.callbacks.get("progress")
@@ -169,4 +178,24 @@ def fill(config: DictConfig) -> None:
     trainer.callbacks.append(_Writer(fillings))
     loader = DataLoader(_ImageFiles(fillings, method.channels, config.mask_hole), batch_size=None)
     trainer.predict(method, loader, return_predictions=False)
-    Console().print(f"Filled {len(fillings)} image(s): {out}", soft_wrap=True, highlight=False)
+    done = "Edited" if config.edit else "Filled"
+    Console().print(f"{done} {len(fillings)} image(s): {out}", soft_wrap=True, highlight=False)
+
+
+def _ask(method: Inpainter, config: DictConfig) -> None:
+    """Tell the method which attributes to show; say which are taken as 0 because none is typed.
+
+    Raises:
+        InputError: the method is not told such an attribute, or there is none to edit by.
+    """
+    method.attributes.ask(config.attributes)
+    if config.edit and not method.attributes:
+        raise InputError(
+            "edit=true: this model was trained without attributes, so there is nothing to change; "
+            "type masks=FILE_OR_FOLDER instead"
+        )
+    method.edits = config.edit
+    for name in method.attributes.names:
+        if name not in method.attributes.asked:
+            text = f"attributes.{name} is not typed: completions are to be without it (0)"
+            Console().print(text, soft_wrap=True, highlight=False)

@@ -12,7 +12,7 @@ from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import checkpoint_path, load_weights
 from inpainting.runs.folder import Record, Run
 from inpainting.tasks.build import build, build_method, build_trainer, shrunk
-from inpainting.tasks.checks import check_channels, check_complete
+from inpainting.tasks.checks import check_attributes, check_channels, check_complete
 from inpainting.tasks.opponents import Opponent, build_opponents
 
 
@@ -60,6 +60,9 @@ def build_parts(config: DictConfig, folder: Path) -> Parts:
         method, name = method_to_train(config, folder), config.name
     data = build(config.data)
     check_channels(method, data, name)
+    check_attributes(method, data, name)
+    method.attributes.ask(config.get("attributes", {}))
+    method.edits = config.edit
     opponents = build_opponents(config, data)
     trainer = build_trainer(config)
     return Parts(name, method, data, opponents, trainer, Record.of(config, folder))

@@ -77,6 +77,8 @@ def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: s
                 for name in metric.packages
             }
         ),
+        **({"asked": method.attributes.asked} if method.attributes.asked else {}),
+        **({"edit": True} if method.edits else {}),
         **method.details(),
     }
     files = [data.file("test", int(index)) for index in rows["index"]]

@@ -1,0 +1,67 @@
+"""How sharp completions are, compared with the images."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics.aggregation import SumMetric
+
+from inpainting.images.evaluated import Completed
+from inpainting.metrics.base import SetMetric
+from inpainting.metrics.columns import Column
+
+
+class Sharpness(SetMetric):
+    """Ratio of the squared Laplacian in the holes, completions to images.
+
+    The true images score 1. A blurred completion scores less and a noisy one may score more, so
+    neither end is better. The ratio is that of the sums over the set, because a smooth image has
+    next to no Laplacian to divide by.
+    """
+
+    columns = (
+        Column(
+            name="sharpness",
+            heading="sharpness",
+            digits=3,
+            direction="none",
+            scope="set",
+            truth=1.0,
+            brief=True,
+        ),
+    )
+    packages = ("torchmetrics",)
+
+    def __init__(self) -> None:
+        self._completions, self._images = SumMetric(), SumMetric()
+
+    def reset(self, device: torch.device) -> None:
+        """Start a new set."""
+        with torch.inference_mode(False):
+            for total in (self._completions, self._images):
+                total.to(device).reset()
+
+    @torch.no_grad()
+    def update(self, completed: Completed) -> None:
+        """Add a batch."""
+        hole = completed.mask > 0.5
+        sums = [
+            torch.where(hole, laplacian(image).square(), 0).double().sum()
+            for image in (completed.saved, completed.image.float())
+        ]
+        with torch.inference_mode(False):  # later batches could not add to sums created in it
+            self._completions.update(sums[0].clone())
+            self._images.update(sums[1].clone())
+
+    def compute(self) -> dict[str, float]:
+        """Return the ratio; NaN for a set without holes or with smooth images alone."""
+        completions, images = float(self._completions.compute()), float(self._images.compute())
+        return {"sharpness": completions / images if images else math.nan}
+
+
+def laplacian(image: Tensor) -> Tensor:
+    """Return the sum of the differences to the four neighbours, (B, C, H, W); borders repeat."""
+    x = F.pad(image, (1, 1, 1, 1), mode="replicate")
+    around = x[..., :-2, 1:-1] + x[..., 2:, 1:-1] + x[..., 1:-1, :-2] + x[..., 1:-1, 2:]
+    return around - 4 * image
