@@ -139,10 +139,14 @@ class Stages:
         return warmup, min(total, warmup + round(self.warmup * batches)), total
 
     def at(self, position: int, batches: int, epochs: int) -> int:
-        """Return the stage of a batch, which is counted from the start of the training."""
+        """Return the stage of a batch, which is counted from the start of the training.
+
+        What has begun stays begun: a longer training later on does not go back to pre-training.
+        """
         warmup, fine_tuning, _ = self.starts(batches, epochs)
         if position < warmup:
             return PRETRAINING
+        self.ended = warmup
         return WARM_UP if position < fine_tuning else FINE_TUNING
 
     def progress(self, position: int, batches: int, epochs: int) -> float:

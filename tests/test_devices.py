@@ -120,7 +120,10 @@ def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-LOSSES = {"glcic": ("loss_completion", "loss_d", "loss_g", "loss_g_adversarial")}
+LOSSES = {
+    "glcic": ("loss_completion", "loss_d", "loss_g", "loss_g_adversarial"),
+    "cvae_gan": ("reconstruction", "prior", "loss_d", "margin", "fooling"),
+}
 # Sampling goes through the network several times, and sums of another order add up.
 TOLERANCE = {"ddpm": 1e-3}
 

@@ -83,9 +83,8 @@ class CVAEGAN(Inpainter):
         super().__init__(**options)
         self.automatic_optimization = False
         if discriminator_input not in ("raw", "composite"):
-            raise InputError(
-                f"model.discriminator_input={discriminator_input}: type raw or composite"
-            )
+            given = f"model.discriminator_input={discriminator_input}"
+            raise InputError(f"{given}: type raw or composite")
         if not 0 <= ema_decay < 1 or temperature < 0:
             raise InputError(
                 f"model.ema_decay={ema_decay} model.temperature={temperature}: type a decay from 0 "
@@ -110,8 +109,7 @@ class CVAEGAN(Inpainter):
         """Decode a sample of each latent; return its logits, and the latent's mean and logvar."""
         mean, logvar = network.encode(masked_image)
         noise = temperature * normal_(torch.empty_like(mean), generator)
-        z = network.sample(mean, logvar, noise)
-        return network.decode(z, attributes), mean, logvar
+        return network.decode(network.sample(mean, logvar, noise), attributes), mean, logvar
 
     def joined(self, prediction: Tensor, masked_image: Tensor, mask: Tensor) -> Tensor:
         """Let the prediction (B, C, H, W) join the known pixels smoothly, if configured."""

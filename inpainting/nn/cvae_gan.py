@@ -101,8 +101,8 @@ class ConditionalVAE(nn.Module):
         embedding: length of the vector that stands for the state of an attribute
         attention: add `SpatialAttention` after the maps of 5 to 13 px of the encoder and of 16 to
             32 px of the decoder, as the authors' larger variant does
-        deviation: of a sample of the latent: "standard" is exp(logvar / 2), "as_coded" is exp(logvar)
-            / 2 as in the authors' code, which is not that of the divergence
+        deviation: of a sample of the latent: "standard" is exp(logvar / 2), "as_coded" is the
+            authors' exp(logvar) / 2, which is not that of the divergence
 
     Raises:
         InputError: the decoder cannot make images of this size, or the deviation is unknown.
@@ -193,7 +193,7 @@ class FaceDiscriminator(nn.Module):
     ):
         super().__init__()
         if norm not in NORMS:
-            raise InputError(f"model.discriminator.norm={norm}: type {' or '.join(NORMS)}")
+            raise InputError(f"model.adversary.network.norm={norm}: type {' or '.join(NORMS)}")
         wrap = spectral_norm if spectral else lambda layer: layer
         blocks, size, before, after = [], image_size, channels, width
         while size > 4:
