@@ -122,7 +122,7 @@ def test_the_second_run_decodes_nothing(root, monkeypatch):
 def test_two_runs_at_once_decode_once(root, monkeypatch):
     calls = []
 
-    def slow(path, channels, side):
+    def slow(path, channels, side, window):
         calls.append(path)
         time.sleep(0.02)
         return read_uint8(path, channels, side)

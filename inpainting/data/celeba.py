@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 IMAGES, ATTRIBUTES = "img_align_celeba", "list_attr_celeba.txt"
 PARTITION, IDENTITY = "list_eval_partition.txt", "identity_CelebA.txt"
+LISTS = (ATTRIBUTES, PARTITION, IDENTITY)
 PARTITIONS = ("official", "persons")
 
 
@@ -179,7 +180,15 @@ class CelebADataModule(DecodedDataModule):
         from torchvision.datasets import CelebA
 
         official = {name: md5 for _, md5, name in CelebA.file_list}
-        for name in (ATTRIBUTES, PARTITION, IDENTITY):
-            path = self._files / name
-            if path.exists() and hashlib.md5(path.read_bytes()).hexdigest() != official[name]:
-                log.warning("%s is not CelebA's official file: its numbers are a subset's", path)
+        there = [name for name in LISTS if (self._files / name).exists()]
+        other = [
+            name
+            for name in there
+            if hashlib.md5((self._files / name).read_bytes()).hexdigest() != official[name]
+        ]
+        if other:
+            log.warning(
+                "%s in %s differ from CelebA's official files: numbers are those of a subset",
+                ", ".join(other),
+                self._files,
+            )

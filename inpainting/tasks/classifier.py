@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import time
+from functools import cache as cache_calls
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,14 @@ def trained_classifier(
     details = json.loads((folder / "classifier.json").read_text())
     classifier = untrained(*(details[name] for name in SHAPE), settings)
     classifier.load_state_dict(read_checkpoint(folder / "classifier.pt", key)["state_dict"])
-    share, count = 100 * details["accuracy"], details["test_images"]
-    log.info("%s are read by %s, right on %.2f %% of %d test images", of, folder, share, count)
+    _say_once(of, folder, 100 * details["accuracy"], details["test_images"])
     return classifier.eval().requires_grad_(False)
+
+
+@cache_calls
+def _say_once(of: str, folder: Path, share: float, count: int) -> None:
+    """Say how well a classifier reads, once although several metrics ask for it."""
+    log.info("%s are read by %s, right on %.2f %% of %d test images", of, folder, share, count)
 
 
 def split_fingerprint(split: Split, settings: dict[str, Any]) -> str:
