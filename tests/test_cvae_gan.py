@@ -424,3 +424,35 @@ def test_files_are_filled_and_edited_as_asked(trained: Path, command, tmp_path: 
     edited = torch.from_numpy(np.array(Image.open(tmp_path / "edit/a.png")))
     assert torch.equal(edited[:, :6], torch.from_numpy(noise)[:, :6])
     assert not torch.equal(edited[:, 6:46], torch.from_numpy(noise)[:, 6:46])
+
+
+def test_the_weights_before_fine_tuning_are_kept(trained: Path, command, tmp_path: Path) -> None:
+    command("evaluate", f"run={trained}", "checkpoint=pretraining", "hydra.run.dir=before")
+    command("evaluate", f"run={trained}", "hydra.run.dir=after")
+    before, after = (
+        json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("before", "after")
+    )
+    assert before["psnr_hole"] != after["psnr_hole"]
+    state = torch.load(trained / "checkpoints/pretraining.ckpt", weights_only=True)
+    assert "optimizer_states" not in state
+    assert state["stages"]["ended"] is None or state["stages"]["ended"] > 0
+
+
+def test_fine_tuning_starts_from_another_run(trained: Path, command, tmp_path: Path) -> None:
+    settings = [text for text in small("cvae_gan") if not text.startswith("data")]
+    settings = [text for text in settings if "stages" not in text]
+    typed = ["data.batch_size=8", "model.stages.pretrain=0", "model.stages.warmup=1"]
+    start = f"init_from={trained}/checkpoints/pretraining.ckpt"
+    command(
+        "train", *settings, *FACES[:3], *typed, start, "trainer.max_epochs=1", "hydra.run.dir=next"
+    )
+    first = torch.load(trained / "checkpoints/pretraining.ckpt", weights_only=True)["state_dict"]
+    then = torch.load(tmp_path / "next/checkpoints/best.ckpt", weights_only=True)["state_dict"]
+    # all of the one epoch is warm-up: the autoencoder rests and the discriminator learns
+    weight = "network.decoder.0.weight"
+    assert torch.equal(first[weight], then[weight])
+    assert any(
+        not torch.equal(value, then[name])
+        for name, value in first.items()
+        if name.startswith("adversary")
+    )

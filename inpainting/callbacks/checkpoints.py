@@ -90,6 +90,34 @@ class BestCheckpoint(ModelCheckpoint):
             )
 
 
+class StageCheckpoint(Checkpoint):
+    """Keeps the weights at the end of each stage but the last, as `STAGE.ckpt`.
+
+    So a run can be measured before its fine-tuning, and other fine-tunings can start from there.
+    Methods without stages write none.
+
+    Args:
+        dirpath: the folder to write to
+    """
+
+    def __init__(self, dirpath: str):
+        self.dirpath, self._stage = Path(dirpath), None
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Save the weights if the batch is the first of another stage."""
+        before, self._stage = self._stage, pl_module.stage
+        if before is not None and before != self._stage:
+            trainer.save_checkpoint(self.dirpath / f"{before}.ckpt", weights_only=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the present stage, which may end with the first batch after a resume."""
+        return {"stage": self._stage}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the stage."""
+        self._stage = state_dict["stage"]
+
+
 class LastCheckpoint(Checkpoint):
     """Keeps `last.ckpt`: the state at the end of the last whole epoch.
 

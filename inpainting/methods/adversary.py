@@ -1,7 +1,7 @@
 """A discriminator together with what it minimises and what it tells a generator."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from lightning.pytorch.utilities import rank_zero_only
@@ -119,6 +119,20 @@ class Adversary(nn.Module):
             scalars["features"] = torch.stack(errors).mean()
             loss = loss + self.feature_weight * scalars["features"]
         return loss, scalars
+
+
+def noting_gradient(images: Tensor, note: Callable[[Tensor], None]) -> Tensor:
+    """Return a view of the images; when a gradient arrives at it, pass on its norm.
+
+    Args:
+        images: (B, ...), whose losses are means over the batch
+        note: gets the mean over the images of the norm of each image's own gradient, a scalar
+    """
+    if not images.requires_grad:
+        return images
+    view = images.view_as(images)
+    view.register_hook(lambda slope: note(slope.flatten(1).norm(dim=1).mean() * len(slope)))
+    return view
 
 
 class DeathWatch:

@@ -18,7 +18,7 @@ from inpainting.errors import InputError
 from inpainting.images.algebra import composite, erase
 from inpainting.images.membrane import membrane
 from inpainting.losses import cross_entropy, prior_divergence
-from inpainting.methods.adversary import Adversary, DeathWatch
+from inpainting.methods.adversary import Adversary, DeathWatch, noting_gradient
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.nn.average import Average, decay_after
 from inpainting.nn.cvae_gan import ConditionalVAE
@@ -151,6 +151,12 @@ class CVAEGAN(Inpainter):
         return self.batches_seen, self.trainer.num_training_batches, self.trainer.max_epochs
 
     @property
+    def stage(self) -> str:
+        """Name of the present stage; the warm-up belongs to fine-tuning."""
+        at = self.stages.at(*self._position)
+        return "pretraining" if at == PRETRAINING else "fine_tuning"
+
+    @property
     def progress(self) -> float:
         """Share of the present stage that is done; a learning rate schedule starts anew in each."""
         return self.stages.progress(*self._position)
@@ -191,19 +197,14 @@ class CVAEGAN(Inpainter):
         return composite(joined, batch["image"], batch["mask"])
 
     def _noting(self, name: str, logits: Tensor) -> Tensor:
-        """Return the logits, noting the norm of each image's gradient that arrives at them."""
-        if not logits.requires_grad:
-            return logits
-        branch = logits.view_as(logits)
+        """Return the logits; log the norm of each image's gradient that arrives at them."""
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)  # of float16
 
-        def note(gradient: Tensor) -> None:
-            norm = gradient.flatten(1).norm(dim=1).mean() * len(gradient)
-            one = torch.ones_like(norm)
-            self.scalars.add(**{f"gradient_{name}": norm / (scaler.scale(one) if scaler else one)})
+        def note(norm: Tensor) -> None:
+            scale = scaler.scale(torch.ones_like(norm)) if scaler else 1
+            self.scalars.add(**{f"gradient_{name}": norm / scale})
 
-        branch.register_hook(note)
-        return branch
+        return noting_gradient(logits, note)
 
     def on_scalars_read(self, values: dict[str, float]) -> None:
         """Say so if the discriminator has taught nothing for an epoch."""

@@ -36,6 +36,11 @@ class TrainingHooks(LightningModule):
         return self.trainer.fit_loop.epoch_loop.total_batch_idx
 
     @property
+    def stage(self) -> str | None:
+        """Name of the present stage of the training, for a method whose weights of each matter."""
+        return None
+
+    @property
     def progress(self) -> float:
         """Share of the training that is done, in [0, 1]."""
         total = self.trainer.num_training_batches * (self.trainer.max_epochs or 0)
