@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -30,6 +30,21 @@ def check_whole(key: str, value: object, least: int, most: int | None = None) ->
     if not whole or value < least or (most is not None and value > most):
         bounds = f", {least} or more" if most is None else f" from {least} to {most}"
         raise InputError(f"{key}={value}: type a whole number{bounds}")
+
+
+def check_choice(key: str, value: object, choices: Sequence[str]) -> None:
+    """Raise an error unless `value` is one of the choices.
+
+    Args:
+        key: the full key of the setting, for the error message
+        value: the value to check
+        choices: the values allowed
+
+    Raises:
+        InputError: `value` is another one.
+    """
+    if value not in choices:
+        raise InputError(f"{key}={value}: type {' or '.join(choices)}")
 
 
 class NonFiniteLossError(RuntimeError):

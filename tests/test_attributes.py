@@ -39,8 +39,11 @@ def flat(*colours: tuple[float, float, float]) -> Tensor:
 
 
 def data(*told: str) -> SimpleNamespace:
-    split = SimpleNamespace(attribute_names=("Red", "Green", "Blue"))
+    split = SimpleNamespace(attribute_names=("Red", "Green", "Blue"), attributes=np.ones((1, 3)))
     return SimpleNamespace(attributes=list(told), datasets={"test": SimpleNamespace(split=split)})
+
+
+PLAIN = SimpleNamespace(attributes=None, attribute_names=())
 
 
 def prepared(metric, *told: str):
@@ -75,8 +78,8 @@ def test_steering_and_drift_have_the_values_counted_by_hand() -> None:
     # outside the hole the first loses its red channel, the second gains a green one
     assert values.pop("change") == pytest.approx([1 / 3, 1 / 3])
     assert values == {
-        "attribute_agreement": [1, 0],
-        "attribute_agreement_untouched": [1, 1],
+        "attribute_agreement": pytest.approx([1, 2 / 3]),
+        "judge_right": [1, 1],
         "asked_on": [1, 0],
         "asked_off": [0, 0],
         "steering": [1, 0],
@@ -100,8 +103,8 @@ def test_a_method_without_attributes_is_judged_by_agreement_alone() -> None:
     image = flat((1, 0, 0), (0, 0, 0))
     batch = evaluated(image, [1, 1], image)
     found = prepared(AttributeSteering, "red").measure(batch)
-    assert set(found) == {"attribute_agreement", "attribute_agreement_untouched"}
-    assert found["attribute_agreement"].tolist() == [1, 0]
+    assert list(found) == ["attribute_agreement"]
+    assert found["attribute_agreement"].tolist() == [1, 1]
     flips = prepared(AttributeFlips, "red")
     flips.reset(torch.device("cpu"))
     flips.update(batch)
@@ -128,9 +131,10 @@ def test_flips_are_counted_in_both_directions_over_batches() -> None:
 
 
 @pytest.mark.parametrize("metric", [AttributeSteering, AttributeFlips])
-def test_data_that_tell_nothing_are_refused(metric: type) -> None:
+def test_data_without_attributes_are_refused(metric: type) -> None:
+    plain = SimpleNamespace(attributes=[], datasets={"test": SimpleNamespace(split=PLAIN)})
     with pytest.raises(InputError, match="metrics=attributes needs images with attributes"):
-        metric(lambda _: Channels()).prepare(data())
+        metric(lambda _: Channels()).prepare(plain)
 
 
 def test_the_kernel_distance_is_the_unbiased_estimate() -> None:
@@ -177,7 +181,7 @@ def test_a_run_is_judged_and_the_judge_is_cached(command, tmp_path: Path) -> Non
     typed += ["callbacks.progress=null", "trainer.num_sanity_val_steps=0", *QUICK]
     command("train", *typed, "metrics=[attributes,sharpness]", "hydra.run.dir=run")
     numbers = json.loads((tmp_path / "run/metrics.json").read_text())
-    assert numbers["attribute_agreement_untouched"] > 0.7  # 300 steps tell most smiles
+    assert numbers["judge_right"] > 0.7  # 300 steps tell most smiles
     for name in ("steering", "drift", "asked_on", "asked_off", "flip_on", "flip_off"):
         assert -1 <= numbers[name] <= 1
     assert numbers["change"] == 0 and numbers["sharpness"] > 0

@@ -11,7 +11,7 @@ import numpy as np
 
 from inpainting.data.arrays import SPLITS, is_prepared, split_indices
 from inpainting.data.decoded import DecodedDataModule, Listing, file_version
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_choice
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +78,7 @@ class CelebADataModule(DecodedDataModule):
 
     def __init__(self, *, root: str | Path | None, download: bool, partition: str, **options: Any):
         super().__init__(root=root, **options)
-        if partition not in PARTITIONS:
-            raise InputError(f"data.partition={partition}: type {' or '.join(PARTITIONS)}")
+        check_choice("data.partition", partition, PARTITIONS)
         self.download, self.partition = download, partition
 
     def prepare_data(self) -> None:

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_choice
 from inpainting.losses import (
     discriminator_loss,
     fooling_loss,
@@ -59,8 +59,7 @@ class Adversary(nn.Module):
         augment: Sequence[str],
     ):
         super().__init__()
-        if loss not in ("logistic", "hinge"):
-            raise InputError(f"model.adversary.loss={loss}: type logistic or hinge")
+        check_choice("model.adversary.loss", loss, ("logistic", "hinge"))
         weights = {"weight": weight, "feature_weight": feature_weight}
         for key, value in (weights | {"penalty_weight": penalty_weight}).items():
             if value < 0:

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_choice
 from inpainting.images.algebra import erase
 from inpainting.losses import absolute_error, focal_frequency, squared_error
 from inpainting.methods.base import Batch, Inpainter
@@ -57,8 +57,7 @@ class ConvAE(Inpainter):
             ("region", region, ("image", "hole")),
             ("target", target, ("clean", "erased")),
         ):
-            if value not in choices:
-                raise InputError(f"model.{key}={value}: type {' or '.join(choices)}")
+            check_choice(f"model.{key}", value, tuple(choices))
         if frequency_weight < 0:
             raise InputError(f"model.frequency_weight={frequency_weight}: type 0 or more")
         self.network, self.loss = network, LOSSES[loss]

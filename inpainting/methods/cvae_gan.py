@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_choice
 from inpainting.images.algebra import composite, erase
 from inpainting.images.membrane import membrane
 from inpainting.losses import cross_entropy, prior_divergence
@@ -82,14 +82,12 @@ class CVAEGAN(Inpainter):
     ):
         super().__init__(**options)
         self.automatic_optimization = False
-        if discriminator_input not in ("raw", "composite"):
-            given = f"model.discriminator_input={discriminator_input}"
-            raise InputError(f"{given}: type raw or composite")
         if not 0 <= ema_decay < 1 or temperature < 0:
             raise InputError(
                 f"model.ema_decay={ema_decay} model.temperature={temperature}: type a decay from 0 "
                 "up to below 1, and a temperature of 0 or more"
             )
+        check_choice("model.discriminator_input", discriminator_input, ("raw", "composite"))
         self.network, self.average = network, Average(network)
         self.adversary, self.stages = adversary, stages
         self.reconstruction_weight, self.prior_weight = reconstruction_weight, prior_weight

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_choice
 from inpainting.images.algebra import composite, erase
 from inpainting.images.crops import crop, local_corners, local_size
 from inpainting.losses import adversarial, squared_error
@@ -107,8 +107,7 @@ class GLCIC(Inpainter):
             ("mse_region", mse_region, ("image", "hole")),
             ("discriminator_input", discriminator_input, ("composite", "raw")),
         ):
-            if value not in choices:
-                raise InputError(f"model.{key}={value}: type {' or '.join(choices)}")
+            check_choice(f"model.{key}", value, choices)
         self.mask_channel = mask_channel
         self.local_size = local_size(image_size, image_size, local_share)
         self.phases, self.phase_stop = Phases(phases), phase_stop

@@ -18,9 +18,9 @@ from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import ImageMetric, SetMetric
 from inpainting.metrics.columns import Column
 
-UNTOLD = (
-    "metrics=attributes needs images with attributes that a method is told: type data=faces or "
-    "data=celeba, with data.attributes=[NAME,...], or metrics=default"
+UNLISTED = (
+    "metrics=attributes needs images with attributes: type data=faces or data=celeba, or "
+    "metrics=default"
 )
 
 # Maps a data module to a frozen module in evaluation mode, which maps images (B, C, H, W) in [0, 1]
@@ -42,14 +42,14 @@ class Judge:
         """Get the judge of this data, and which of its attributes the methods are told.
 
         Raises:
-            InputError: the methods are told no attribute.
+            InputError: the images have no attributes.
         """
         if data is self._data:
             return
-        if not data.attributes:
-            raise InputError(UNTOLD)
-        self._network, self._data = self._judge_of(data), data
         split = next(iter(data.datasets.values())).split
+        if split.attributes is None:
+            raise InputError(UNLISTED)
+        self._network, self._data = self._judge_of(data), data
         names = [name.lower() for name in split.attribute_names]
         self.told = [names.index(name.lower()) for name in data.attributes]
         self.others = [index for index in range(len(names)) if index not in self.told]
@@ -72,27 +72,30 @@ def _share(name: str, heading: str, direction: str, truth: float | None = None) 
 
 
 class AttributeSteering(ImageMetric):
-    """What the judge sees in completions, as means over the attributes that the method is told.
+    """What the judge sees in completions.
 
-    - `attribute_agreement`: 1 if a completion shows what its image is labelled with
-    - `attribute_agreement_untouched`: the same of the untouched image: the judge's accuracy
-    - `asked_on`, `asked_off`: 1 if the judge sees the attribute in a completion that is to show it,
-      or to lack it
+    - `attribute_agreement`: share of all attributes that it sees alike in the untouched image and
+      in the completion
+
+    The others are means over the attributes that the method is told; a method without attributes
+    has none of them:
+
+    - `judge_right`: 1 if the judge sees in the untouched image what it is labelled with
+    - `asked_on`, `asked_off`: 1 if it sees the attribute in a completion that is to show it, or to
+      lack it
     - `steering`: `asked_on` minus `asked_off`
     - `drift`: share of the other attributes that the judge sees differently in the untouched image
       and in the completion that is to be unlike it
     - `change`: mean absolute difference, outside the hole, of the image and the completion that is
       to be unlike it; 0 by construction where a hole is filled, not where an image is edited
 
-    Methods without attributes have the first two alone.
-
     Args:
         judge: see `JudgeOf`
     """
 
     columns = (
-        _share("attribute_agreement", "attribute agreement", "max"),
-        _share("attribute_agreement_untouched", "attribute agreement, untouched", "none"),
+        _share("attribute_agreement", "attribute agreement", "max", truth=1.0),
+        _share("judge_right", "judge right", "none"),
         _share("asked_on", "shown when asked for", "none"),
         _share("asked_off", "shown when not wanted", "none"),
         _share("steering", "steering", "max"),
@@ -118,34 +121,33 @@ class AttributeSteering(ImageMetric):
     @torch.no_grad()
     def measure(self, completed: Completed) -> dict[str, Tensor]:
         """Measure a batch; see `ImageMetric`."""
-        own = completed.attributes > 0.5  # (B, told)
-        untouched, told = self._judge(completed.image), self._judge.told
-
-        def mean(right: Tensor) -> Tensor:
-            return right.float().mean(1)
-
+        untouched, seen = self._judge(completed.image), self._judge(completed.first)
         broken = ~completed.first.isfinite().flatten(1).all(1)
-        found = {
-            "attribute_agreement": mean(self._judge(completed.first)[:, told] == own),
-            "attribute_agreement_untouched": mean(untouched[:, told] == own),
-        }
+        found = {"attribute_agreement": (seen == untouched).float().mean(1)}
         if completed.ways is not None:
-            seen = torch.stack([self._judge(way) for way in completed.ways.flatten(1, 2).unbind(1)])
-            seen = seen.unflatten(0, (-1, 2))  # (told, 2, B, A)
-            asked = seen[torch.arange(len(told)), :, :, told].permute(1, 2, 0)  # (2, B, told)
-            found["asked_off"], found["asked_on"] = mean(asked[0]), mean(asked[1])
-            found["steering"] = found["asked_on"] - found["asked_off"]
-            choice = own[:, :, None, None, None, None]  # the way that is unlike the image
-            unlike_images = torch.where(choice, completed.ways[:, :, :1], completed.ways[:, :, 1:])
-            difference = (unlike_images[:, :, 0] - completed.image[:, None]).abs()
-            known = (completed.mask <= 0)[:, None].expand_as(difference)
-            total = torch.where(known, difference, 0).flatten(1).sum(1)
-            found["change"] = total / known.flatten(1).sum(1).clamp(min=1)
-            if self._judge.others:
-                unlike = torch.where(own.T[..., None], seen[:, 0], seen[:, 1])  # (told, B, A)
-                moved = (unlike != untouched)[..., self._judge.others].float()
-                found["drift"] = moved.mean((0, 2))
+            found |= self._steering(completed, untouched)
         return {name: torch.where(broken, torch.nan, values) for name, values in found.items()}
+
+    def _steering(self, completed: Completed, untouched: Tensor) -> dict[str, Tensor]:
+        """Measure completions that are to lack and to show each attribute."""
+        told, own = self._judge.told, completed.attributes > 0.5  # (B, told)
+        seen = torch.stack([self._judge(way) for way in completed.ways.flatten(1, 2).unbind(1)])
+        seen = seen.unflatten(0, (-1, 2))  # (told, 2, B, A)
+        asked = seen[torch.arange(len(told)), :, :, told].float().mean(0)  # (2, B)
+        found = {"judge_right": (untouched[:, told] == own).float().mean(1)}
+        found |= {"asked_on": asked[1], "asked_off": asked[0], "steering": asked[1] - asked[0]}
+        # Of each attribute, the way that is unlike the image's own
+        unlike = torch.where(
+            own[:, :, None, None, None], completed.ways[:, :, 0], completed.ways[:, :, 1]
+        )
+        difference = (unlike - completed.image[:, None]).abs()  # (B, told, C, H, W)
+        known = (completed.mask <= 0)[:, None].expand_as(difference)
+        total = torch.where(known, difference, 0).flatten(1).sum(1)
+        found["change"] = total / known.flatten(1).sum(1).clamp(min=1)
+        if self._judge.others:
+            differently = torch.where(own.T[..., None], seen[:, 0], seen[:, 1]) != untouched
+            found["drift"] = differently[..., self._judge.others].float().mean((0, 2))
+        return found
 
 
 class AttributeFlips(SetMetric):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_choice
 
 LARGEST_START = (
     16  # side of the map that the decoder unfolds a latent to; above it, one layer explodes
@@ -120,8 +120,7 @@ class ConditionalVAE(nn.Module):
         deviation: str = "standard",
     ):
         super().__init__()
-        if deviation not in ("standard", "as_coded"):
-            raise InputError(f"model.network.deviation={deviation}: type standard or as_coded")
+        check_choice("model.network.deviation", deviation, ("standard", "as_coded"))
         self.deviation = deviation
         self.attributes = list(attributes)
         self.encoder, features = _encoder(channels, image_size, width, attention)
@@ -192,8 +191,7 @@ class FaceDiscriminator(nn.Module):
         spectral: bool = False,
     ):
         super().__init__()
-        if norm not in NORMS:
-            raise InputError(f"model.adversary.network.norm={norm}: type {' or '.join(NORMS)}")
+        check_choice("model.adversary.network.norm", norm, NORMS)
         wrap = spectral_norm if spectral else lambda layer: layer
         blocks, size, before, after = [], image_size, channels, width
         while size > 4:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from inpainting.errors import InputError
+from inpainting.errors import check_choice
 
 HEADS = ("flatten", "later", "later_pool")
 
@@ -145,11 +145,12 @@ class ContextDiscriminator(nn.Module):
         super().__init__()
         w = width
         steps = (w, 2 * w, 4 * w, 8 * w, 8 * w)
+        check_choice("model.head", head, HEADS)
         if head == "flatten":
             self.global_branch = _branch((*steps, 8 * w), channels, image_size)
             self.local_branch = _branch(steps, channels, local_size)
             self.fusion = nn.Linear(32 * w, 1)
-        elif head in HEADS:
+        else:
             pool = head == "later_pool"
             self.global_branch = _later_branch(
                 steps, nn.Conv2d(8 * w, 8 * w, 3, 1, 1), channels, image_size, pool
@@ -158,8 +159,6 @@ class ContextDiscriminator(nn.Module):
                 steps[:4], nn.Conv2d(8 * w, 8 * w, 5, 2, 2), channels, local_size, pool
             )
             self.fusion = nn.Linear(8 * w, 1)
-        else:
-            raise InputError(f"model.head={head}: type {' or '.join(HEADS)}")
 
     def forward(self, image: Tensor, local: Tensor) -> Tensor:
         """Judge whether images are real.

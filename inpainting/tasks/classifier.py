@@ -18,7 +18,7 @@ from filelock import FileLock
 from inpainting.data.arrays import Split, writing
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError, check_whole
-from inpainting.metrics.attributes import UNTOLD
+from inpainting.metrics.attributes import UNLISTED
 from inpainting.metrics.labels import UNLABELLED
 from inpainting.nn.classifier import Classifier
 from inpainting.runs.checkpoints import read_checkpoint
@@ -78,7 +78,7 @@ def trained_classifier(
     if of == "labels" and (split.labels is None or split.labels.min() == split.labels.max()):
         raise InputError(UNLABELLED)
     if of == "attributes" and split.attributes is None:
-        raise InputError(UNTOLD)
+        raise InputError(UNLISTED)
     folder = Path(cache).expanduser() / "classifiers" / split_fingerprint(split, settings)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
