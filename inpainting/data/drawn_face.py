@@ -143,7 +143,9 @@ def _mouth(face: FaceCanvas, skin: np.ndarray, smiling: bool) -> None:
         face.area(inside, np.array([246, 242, 236]), 1.2)
         face.line(inside, lips, thickness, closed=True, depth=1.2)
         for side in (-1, 1):  # folds beside the mouth
-            fold = np.array([[side * 0.1, 0.17], [side * 0.145, 0.22], [side * 0.15, y - 0.02]])
+            fold = np.array(
+                [[side * 0.14, 0.27], [side * 0.15, y - 0.02], [side * 0.145, y + 0.03]]
+            )
             face.line(fold, 0.82 * skin, 0.008, depth=1.1)
     else:
         upper, lower = arc(0, y, width, thickness), arc(0, y, width, -1.6 * thickness)
@@ -195,6 +197,6 @@ def _lit(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[:side, :side] / side - 0.5
     light = 1 + strength * (x * np.cos(angle) + y * np.sin(angle))[..., None]
     cast = rng.uniform(0.75, 1.08) * rng.uniform(0.94, 1.06, 3)
-    return np.clip(canvas * (light * cast) + rng.normal(0, 5, (side, side, 1)), 0, 255).astype(
+    return np.clip(canvas * (light * cast) + rng.normal(0, 2, (side, side, 1)), 0, 255).astype(
         np.uint8
     )

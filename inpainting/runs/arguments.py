@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from inpainting import CONF
@@ -96,6 +97,17 @@ def _options_first(kept: list[str], arguments: list[str]) -> list[str]:
     """Put options such as -m and their values before all overrides, as Hydra's parser requires."""
     options = [t for t in arguments if t.startswith("-") or ("=" not in t and t[:1] != "~")]
     return [*options, *kept, *(text for text in arguments if text not in options)]
+
+
+def own_configurations() -> list[str]:
+    """Return the options of the running command that say where the user's configurations lie.
+
+    A command that this one starts needs these of Hydra's own options, and no other.
+    """
+    hydra = HydraConfig.get()
+    typed = [source for source in hydra.runtime.config_sources if source.provider == "command-line"]
+    folders = [f"--config-dir={source.path}" for source in typed]
+    return folders + [t for t in hydra.overrides.hydra if t.startswith("hydra.searchpath=")]
 
 
 def check_free(arguments: list[str]) -> None:

@@ -87,7 +87,7 @@ def _missing(folder: Path) -> Missing:
 
 
 def _measured(folder: Path) -> Iterator[Measured]:
-    """Yield the measurement in a folder and those in its against/."""
+    """Yield the measurement in a folder and those in its against/ and tests/."""
     config = _config(folder)
     details = _facts(folder)
     source = details.get("run")
@@ -102,6 +102,8 @@ def _measured(folder: Path) -> Iterator[Measured]:
         other = runs.get(path.parent.name)
         other = other if other and other.is_dir() else None
         yield _measurement(path.parent, shared, _config(other) if other else {}, other)
+    for path in sorted((folder / "tests").glob("*/metrics.json")):
+        yield from _measured(path.parent)
 
 
 def _evaluated(source: Path, config: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from inpainting.runs.arguments import key_of, quoted
+from inpainting.runs.arguments import key_of, own_configurations, quoted
 from inpainting.runs.folder import SWEEP_JOB, claimed, failure_reason, status
 from inpainting.runs.settings import check_same, is_display
 
@@ -73,13 +73,7 @@ def _command(folder: Path) -> list[str]:
     """Return the command line of the job without the sweep: it starts or resumes the job."""
     hydra = HydraConfig.get()
     start = [sys.executable, "-m", "inpainting.train"]
-    # A job needs only those of Hydra's own options that say where the user's configurations lie.
-    sources = hydra.runtime.config_sources
-    start += [
-        f"--config-dir={source.path}" for source in sources if source.provider == "command-line"
-    ]
-    start += [text for text in hydra.overrides.hydra if text.startswith("hydra.searchpath=")]
-    start.append("hydra.mode=RUN")
+    start += [*own_configurations(), "hydra.mode=RUN"]
     if (folder / "config.yaml").is_file() and (folder / "checkpoints" / "last.ckpt").is_file():
         shown = [t for t in hydra.overrides.task if is_display(key_of(t).split("@")[0])]
         return [*start, *shown, quoted("resume", folder)]

@@ -21,6 +21,7 @@ from inpainting.runs.folder import Record
 from inpainting.runs.results import set_aside
 from inpainting.tasks.checks import check_training
 from inpainting.tasks.compare import test_against
+from inpainting.tasks.further_tests import check_tests, run_tests
 from inpainting.tasks.parts import Parts, build_parts
 from inpainting.tasks.table import announce
 from inpainting.tasks.test import test
@@ -44,6 +45,7 @@ def _train(parts: Parts, folder: Path, clock: Clock) -> float | None:
     trainer, settings = parts.trainer, parts.record.config
     details, best = {"seed": settings["seed"]}, None
     if parts.method.trained:
+        check_tests(settings["tests"])
         check_training(settings["trainer"], parts.name, parts.method, parts.data)
         details |= fit(parts, clock, resumed=settings["resume"] is not None)
         best = load_best(trainer, parts.method)
@@ -55,6 +57,7 @@ def _train(parts: Parts, folder: Path, clock: Clock) -> float | None:
     results = test_against(trainer, tested, parts.data, parts.opponents, folder)
     if trainer.is_global_zero:
         parts.record.write()
+        run_tests(settings["tests"], folder)
         tested.result.write(folder)  # last: metrics.json marks the run as finished
         log_test(trainer, tested.result, folder)
         announce(results, folder)
