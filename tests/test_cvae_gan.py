@@ -318,7 +318,7 @@ def test_a_membrane_is_the_solution_of_its_equation(corner: tuple[int, int]) -> 
     surface = membrane(torch.where(mask > 0, torch.nan, values), mask)
     hole = mask[0, 0] > 0
     assert torch.equal(surface[0, 0][~hole], values[0, 0][~hole])
-    assert (surface[0, 0] - exact_membrane(values[0, 0], hole)).abs().mean() < 1e-3
+    assert (surface[0, 0] - exact_membrane(values[0, 0], hole)).abs().mean() < 0.01
     assert membrane(values, torch.ones_like(mask)).abs().max() == 0
     constant = membrane(torch.full((1, 1, 8, 8), 0.3), values[..., :8, :8].round())
     torch.testing.assert_close(constant, torch.full((1, 1, 8, 8), 0.3))

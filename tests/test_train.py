@@ -159,3 +159,28 @@ def test_without_holes_there_is_nothing_to_measure_in_them(command, tmp_path: Pa
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     assert metrics["psnr_hole"] is None and metrics["n_without_hole"] == metrics["n"] == 10
     assert metrics["psnr"] == 100 and metrics["l1"] == 0
+
+
+def test_further_tests_of_a_run_are_kept_in_its_folder(command, tmp_path: Path) -> None:
+    command(
+        "train",
+        *NARROW,
+        "trainer.max_epochs=1",
+        "+tests.box=['mask=box']",
+        "+tests.none=null",
+        "hydra.run.dir=run",
+    )
+    (found,) = (tmp_path / "run/tests").iterdir()
+    one, two = (
+        json.loads((path / "metrics.json").read_text()) for path in (tmp_path / "run", found)
+    )
+    assert found.name == "box" and one["mask_hash"] != two["mask_hash"]
+    assert two["mask"].startswith("Box") and two["run"].endswith("run")
+    command("report", "run", "out=report")
+    page = (tmp_path / "report/table.md").read_text()
+    assert one["mask_hash"] in page and two["mask_hash"] in page
+
+
+def test_tests_that_are_no_lists_are_refused(failure) -> None:
+    error = failure("train", *NARROW, "+tests.box=box")
+    assert error.endswith("tests.box=box: type a list of what evaluate gets, such as ['mask=box']")

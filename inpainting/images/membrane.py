@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # Of the relaxation at each scale. On holes of 8 to 14 % of 64 faces the mean distance to the exact
-# surface is 0.0016 of the values' range; 32 sweeps without over-relaxation leave 0.0041.
-SWEEPS, OVER_RELAXATION = 8, 1.7
+# surface is 0.004 of the values' range, as after 32 sweeps without over-relaxation.
+SWEEPS, OVER_RELAXATION = 4, 1.7
 
 
 def membrane(values: Tensor, mask: Tensor) -> Tensor:

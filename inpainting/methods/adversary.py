@@ -108,8 +108,10 @@ class Adversary(nn.Module):
             image: (B, C, H, W), real
             fake: (B, C, H, W), the generator's, with its gradient
         """
-        maps = self.network.maps(self.augment(image, fake))
-        _, fake_logits = self.network.judge(maps).chunk(2)
+        # The real images are needed for their features, and for the statistics of a batch norm.
+        beside = bool(self.feature_weight) or self.network.norm == "batch"
+        maps = self.network.maps(self.augment(image, fake) if beside else self.augment(fake))
+        fake_logits = self.network.judge(maps).chunk(2)[1] if beside else self.network.judge(maps)
         fooling = fooling_loss(self.loss, fake_logits)
         loss, scalars = self.weight * fooling, {"fooling": fooling}
         if self.feature_weight:

@@ -113,7 +113,8 @@ class CVAEGAN(Inpainter):
         """Let the prediction (B, C, H, W) join the known pixels smoothly, if configured."""
         if not self.seamless:
             return prediction
-        offset = membrane(masked_image - prediction, mask)
+        # A gradient through the offset would double the time of a training step.
+        offset = membrane(masked_image - prediction.detach(), mask)
         return torch.where(mask > 0, (prediction + offset).clamp(0, 1), prediction)
 
     def predict(

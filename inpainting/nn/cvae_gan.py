@@ -192,6 +192,7 @@ class FaceDiscriminator(nn.Module):
     ):
         super().__init__()
         check_choice("model.adversary.network.norm", norm, NORMS)
+        self.norm = norm
         wrap = spectral_norm if spectral else lambda layer: layer
         blocks, size, before, after = [], image_size, channels, width
         while size > 4:

@@ -29,7 +29,7 @@ def check_tests(tests: Tests) -> None:
             continue
         if isinstance(overrides, str) or not all("=" in str(text) for text in overrides):
             raise InputError(
-                f"tests.{name}={overrides}: type a list of what evaluate gets, such as [mask=box]"
+                f"tests.{name}={overrides}: type a list of what evaluate gets, such as ['mask=box']"
             )
 
 
