@@ -1,6 +1,7 @@
-"""Train the classifier of `metrics=labels` for a data set, unless it is cached; log its accuracy.
+"""Train a metric's classifier for a data set, unless it is cached; log its accuracy.
 
 python -m inpainting.train_classifier data=mnist data.root=PATH
+python -m inpainting.train_classifier data=celeba data.root=PATH metrics=attributes
 
 Training and evaluation do the same if the cache has no classifier.
 """
@@ -11,20 +12,30 @@ import hydra
 from omegaconf import DictConfig
 
 from inpainting import CONF
-from inpainting.errors import exits_with_one_sentence
+from inpainting.errors import InputError, exits_with_one_sentence
 from inpainting.runs.arguments import check_free
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="train_classifier")
 @exits_with_one_sentence
 def run(config: DictConfig) -> None:
-    """Train one classifier, and write it to the cache."""
+    """Train the classifiers that the metrics judge with, and write them to the cache.
+
+    Raises:
+        InputError: none of the metrics has a classifier.
+    """
     # Imported here so that --help does not load torch and Lightning.
     from inpainting.tasks.build import build
 
     data = build(config.data)
     data.prepare_data()
-    build(config.metrics.label_agreement.classifier)(data)
+    metrics = [metric for metric in config.metrics.values() if metric]
+    found = [metric[key] for metric in metrics for key in ("classifier", "judge") if key in metric]
+    if not found:
+        raise InputError("these metrics have no classifier: type metrics=labels or attributes")
+    for index, classifier in enumerate(found):
+        if classifier not in found[:index]:
+            build(classifier)(data)
 
 
 @exits_with_one_sentence

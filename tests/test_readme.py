@@ -18,6 +18,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from inpainting import CONF
+from inpainting.runs.arguments import complete_arguments
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -96,6 +97,8 @@ def test_commands_compose(composing: Path, command: str) -> None:
     skip_without_plugin(typed)
     run = re.search(r"(?:run|resume|init_from)=outputs/(\w+)/", command)  # would bring its model
     known = run and (composing / "model" / f"{run[1]}.yaml").exists()
+    if name in ("evaluate", "predict"):
+        typed = complete_arguments(list(typed))
     compose(name, [*([f"model={run[1]}"] if known else []), *typed, "paths.run=outputs/test"])
 
 

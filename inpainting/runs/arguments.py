@@ -152,6 +152,15 @@ def _kept(run: Run, arguments: list[str]) -> list[str]:
     return kept
 
 
+def complete_arguments(arguments: list[str]) -> list[str]:
+    """Complete what is typed about attributes and edits, so that Hydra composes it."""
+    # Which attributes there are depends on the data: no yaml lists them, so Hydra wants a plus.
+    arguments = [f"+{text}" if text.startswith("attributes.") else text for text in arguments]
+    if (_last_typed(arguments, "edit") or "").lower() == "true":  # whole images have no hole
+        arguments += [] if _last_typed(arguments, "mask") else ["mask=none"]
+    return arguments
+
+
 def evaluation_arguments(arguments: list[str]) -> list[str]:
     """Build the command line of `evaluate run=FOLDER`: the run's overrides, then those typed now.
 
@@ -168,10 +177,7 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
     if _started_by_lightning(arguments):
         return arguments
     check_free(arguments)
-    # Which attributes there are depends on the data: no yaml lists them, so Hydra wants a plus.
-    arguments = [f"+{text}" if text.startswith("attributes.") else text for text in arguments]
-    if (_last_typed(arguments, "edit") or "").lower() == "true":  # whole images have no hole
-        arguments = [*arguments, *([] if _last_typed(arguments, "mask") else ["mask=none"])]
+    arguments = complete_arguments(arguments)
     folder = _last_typed(arguments, "run")
     if folder is None:
         return arguments
