@@ -59,7 +59,9 @@ class Judge:
         return self._network.to(image.device)(to_eight_bits(image.float())) > 0
 
 
-def _share(name: str, heading: str, direction: str, truth: float | None = None) -> Column:
+def _share(
+    name: str, heading: str, direction: str, truth: float | None = None, brief: bool = False
+) -> Column:
     return Column(
         name=name,
         heading=heading,
@@ -67,7 +69,7 @@ def _share(name: str, heading: str, direction: str, truth: float | None = None) 
         direction=direction,
         scope="whole",
         truth=truth,
-        brief=direction != "none",
+        brief=brief,
     )
 
 
@@ -95,11 +97,11 @@ class AttributeSteering(ImageMetric):
 
     columns = (
         _share("attribute_agreement", "attribute agreement", "max", truth=1.0),
-        _share("judge_right", "judge right", "none"),
+        _share("judge_right", "judge right", "max", truth=1.0),
         _share("asked_on", "shown when asked for", "none"),
         _share("asked_off", "shown when not wanted", "none"),
-        _share("steering", "steering", "max"),
-        _share("drift", "drift", "min", truth=0.0),
+        _share("steering", "steering", "max", brief=True),
+        _share("drift", "drift", "min", truth=0.0, brief=True),
         Column(
             name="change",
             heading="change outside the hole",
@@ -168,7 +170,7 @@ class AttributeFlips(SetMetric):
             direction="max",
             scope="set",
             truth=None,
-            brief=True,
+            brief=False,
         ),
         Column(
             name="flip_off",
@@ -177,7 +179,7 @@ class AttributeFlips(SetMetric):
             direction="max",
             scope="set",
             truth=None,
-            brief=True,
+            brief=False,
         ),
     )
     packages = ("torchmetrics",)
