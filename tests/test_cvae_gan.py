@@ -38,7 +38,7 @@ def count(network: nn.Module) -> int:
 def adversary(**changes) -> Adversary:
     torch.manual_seed(0)
     settings = {
-        "network": FaceDiscriminator(3, 32, width=4, norm="group"),
+        "network": FaceDiscriminator(3, 32, width=4, norm="instance"),
         "loss": "logistic",
         "weight": 10.0,
         "feature_weight": 0.0,
@@ -78,7 +78,7 @@ def test_the_networks_have_the_reports_parameters() -> None:
     assert count(ConditionalVAE(**told)) == 13_914_723
     assert count(ConditionalVAE(**told, attention=True)) == 14_905_443
     assert count(FaceDiscriminator()) == 2_766_657
-    assert count(FaceDiscriminator(norm="group", spectral=True)) == 2_766_657
+    assert count(FaceDiscriminator(norm="instance", spectral=True)) == 2_766_657
     plain = ConditionalVAE()
     assert count(plain.encoder) + count(plain.mean) + count(plain.logvar) == 4_833_792
     assert count(plain) == 13_914_723 - 32 - 16 * 16_384  # neither embedding nor its inputs

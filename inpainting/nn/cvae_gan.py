@@ -5,7 +5,6 @@ parameters of the authors' code; with attention the autoencoder has its 14,905,4
 """
 
 from collections.abc import Sequence
-from math import gcd
 
 import torch
 from torch import Tensor, nn
@@ -159,15 +158,14 @@ class ConditionalVAE(nn.Module):
         return self.decoder(z).float()
 
 
-NORMS = ("batch", "group", "none")
-GROUPS = 8  # of a group norm, fewer if the channels are too few
+NORMS = ("batch", "instance", "none")
 
 
 def _norm(kind: str, channels: int) -> nn.Module:
     if kind == "batch":
         return nn.BatchNorm2d(channels)
-    # It has the parameters of a batch norm.
-    return nn.GroupNorm(gcd(GROUPS, channels), channels) if kind == "group" else nn.Identity()
+    # Affine, so that it has the parameters of a batch norm.
+    return nn.InstanceNorm2d(channels, affine=True) if kind == "instance" else nn.Identity()
 
 
 class FaceDiscriminator(nn.Module):
@@ -177,8 +175,7 @@ class FaceDiscriminator(nn.Module):
         channels: image channels
         image_size: side of the images, in pixels
         width: channels of the first map; 64 in the authors' code
-        norm: after every convolution: "batch" (as in the authors' code), "group" (arXiv
-            1803.08494) or "none"
+        norm: after every convolution: "batch" (as in the authors' code), "instance" or "none"
         spectral: divide every weight by its largest singular value (arXiv 1802.05957)
 
     Raises:
