@@ -17,6 +17,19 @@ from inpainting.runs.settings import flat
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
+# What every data module needs, with a mask that covers all
+DATA_SETTINGS = {
+    "mask": lambda count, height, width, generator: torch.ones(count, 1, height, width),
+    "image_size": 16,
+    "channels": 3,
+    "batch_size": 4,
+    "eval_batch_size": 4,
+    "num_workers": 0,
+    "seed": 0,
+    "split_seed": 2020,
+    "eval_mask_seed": 1,
+}
+
 # Images that need no download, and a training short enough for a test.
 SHORT = [
     "data=photos",

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import DATA_SETTINGS as BASE
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from PIL import Image
@@ -23,17 +24,6 @@ from inpainting.images.files import read_uint8
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared" / "data"
-BASE = {
-    "mask": lambda count, height, width, generator: torch.ones(count, 1, height, width),
-    "image_size": 16,
-    "channels": 3,
-    "batch_size": 4,
-    "eval_batch_size": 4,
-    "num_workers": 0,
-    "seed": 0,
-    "split_seed": 2020,
-    "eval_mask_seed": 1,
-}
 
 
 @pytest.fixture

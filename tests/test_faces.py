@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import DATA_SETTINGS
 from hydra.utils import instantiate
 from PIL import Image
 from torchvision.transforms import v2
@@ -17,17 +18,12 @@ from inpainting.data.faces import FacesDataModule
 from inpainting.errors import InputError
 from inpainting.images.files import read_uint8
 
-BASE = {
-    "mask": lambda count, height, width, generator: torch.eye(height).expand(count, 1, -1, -1),
-    "image_size": 16,
-    "channels": 3,
-    "batch_size": 4,
-    "eval_batch_size": 4,
-    "num_workers": 0,
-    "seed": 0,
-    "split_seed": 2020,
-    "eval_mask_seed": 1,
-}
+
+def diagonal(count: int, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.eye(height).expand(count, 1, -1, -1)
+
+
+BASE = DATA_SETTINGS | {"mask": diagonal}
 
 
 @pytest.fixture
@@ -168,6 +164,21 @@ def test_an_unknown_attribute_lists_those_that_there_are(root: Path) -> None:
     plain = {**BASE, "root": root.parent / "plain", "cache": root.parent / "cache"}
     with pytest.raises(InputError, match=r"these images have no attributes; type data\.attributes"):
         FolderDataModule(**plain, attributes=["Smiling"]).setup()
+
+
+def test_a_download_that_cannot_be_is_one_sentence(tmp_path: Path, monkeypatch) -> None:
+    data = celeba(tmp_path / "celeba", download=True)
+    monkeypatch.setattr("inpainting.data.celeba.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'inpainting\[celeba\]'"):
+        data.prepare_data()
+    monkeypatch.setattr("inpainting.data.celeba.find_spec", lambda name: True)
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise RuntimeError("Google Drive: too many users")
+
+    monkeypatch.setattr("torchvision.datasets.CelebA", refuse)
+    with pytest.raises(InputError, match="cannot be downloaded .*too many users.*by hand"):
+        data.prepare_data()
 
 
 def test_the_real_layout_of_celeba_is_read(real_data, tmp_path: Path) -> None:

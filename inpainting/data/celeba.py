@@ -4,6 +4,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,11 @@ class CelebADataModule(DecodedDataModule):
         if self.download and self.root is not None and not is_prepared(self.root):
             from torchvision.datasets import CelebA
 
+            if find_spec("gdown") is None:
+                raise InputError(
+                    "data.download=true needs gdown, because CelebA lies on Google Drive: type "
+                    "pip install 'inpainting[celeba]'"
+                )
             self.root.mkdir(parents=True, exist_ok=True)
             try:
                 CelebA(str(self.root), split="all", download=True)

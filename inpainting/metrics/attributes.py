@@ -186,7 +186,8 @@ class AttributeFlips(SetMetric):
 
     def __init__(self, judge: JudgeOf):
         self._judge = Judge(judge)
-        self._sums = {name: SumMetric() for name in ("on", "lacking", "off", "having", "ways")}
+        self._sums = {name: SumMetric() for name in ("on", "lacking", "off", "having")}
+        self._steered = False
 
     def prepare(self, data: Any) -> None:
         """Get the judge of this data; see `Judge`."""
@@ -194,6 +195,7 @@ class AttributeFlips(SetMetric):
 
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
+        self._steered = False
         with torch.inference_mode(False):
             for total in self._sums.values():
                 total.to(device).reset()
@@ -203,8 +205,8 @@ class AttributeFlips(SetMetric):
         """Add a batch."""
         if completed.ways is None or not len(completed):
             return
-        own = completed.attributes > 0.5
-        counts = {"lacking": (~own).sum(), "having": own.sum(), "ways": len(own), "on": 0, "off": 0}
+        self._steered, own = True, completed.attributes > 0.5
+        counts = {"lacking": (~own).sum(), "having": own.sum(), "on": 0, "off": 0}
         for number, column in enumerate(self._judge.told):
             off, on = (self._judge(way)[:, column] for way in completed.ways[:, number].unbind(1))
             counts["on"] += (on & ~own[:, number]).sum()
@@ -215,9 +217,9 @@ class AttributeFlips(SetMetric):
 
     def compute(self) -> dict[str, float]:
         """Return both shares; none for a method without attributes."""
-        on, lacking, off, having, ways = (float(total.compute()) for total in self._sums.values())
-        if not ways:
+        if not self._steered:
             return {}
+        on, lacking, off, having = (float(total.compute()) for total in self._sums.values())
         return {
             "flip_on": on / lacking if lacking else math.nan,
             "flip_off": off / having if having else math.nan,

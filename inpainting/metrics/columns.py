@@ -65,6 +65,20 @@ LOSS = Column(
     name="loss", heading="loss", digits=4, direction="min", scope="whole", truth=None, brief=False
 )
 
+
+def distance_column(name: str, heading: str, digits: int) -> Column:
+    """Return the column of a distance between the sets of images and of completions."""
+    return Column(
+        name=name,
+        heading=heading,
+        digits=digits,
+        direction="min",
+        scope="set",
+        truth=0.0,
+        brief=True,
+    )
+
+
 Columns = dict[str, Column]
 
 

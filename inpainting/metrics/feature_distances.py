@@ -15,20 +15,8 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from inpainting.images.algebra import to_eight_bits
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import SetMetric
-from inpainting.metrics.columns import Column
+from inpainting.metrics.columns import distance_column
 from inpainting.metrics.labels import ClassifierOf
-
-
-def _distance(name: str, heading: str, digits: int) -> Column:
-    return Column(
-        name=name,
-        heading=heading,
-        digits=digits,
-        direction="min",
-        scope="set",
-        truth=0.0,
-        brief=True,
-    )
 
 
 class FeatureDistance(SetMetric):
@@ -97,7 +85,7 @@ class FrechetDistance(FeatureDistance):
     be compared.
     """
 
-    columns = (_distance("frechet", "Fréchet", 3),)
+    columns = (distance_column("frechet", "Fréchet", 3),)
 
     def build(self, features: nn.Module) -> FrechetInceptionDistance:
         """See `FeatureDistance`."""
@@ -115,7 +103,7 @@ class KernelDistance(FeatureDistance):
     that is in Inception's features.
     """
 
-    columns = (_distance("kernel_distance", "kernel distance", 4),)
+    columns = (distance_column("kernel_distance", "kernel distance", 4),)
 
     def build(self, features: nn.Module) -> KernelInceptionDistance:
         """See `FeatureDistance`."""

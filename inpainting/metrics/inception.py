@@ -14,7 +14,7 @@ from torchmetrics.wrappers import FeatureShare
 from inpainting.images.algebra import to_eight_bits
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import SetMetric
-from inpainting.metrics.columns import Column
+from inpainting.metrics.columns import distance_column
 from inpainting.metrics.weights import building, check_path, to_colour
 
 WEIGHTS = (
@@ -23,18 +23,6 @@ WEIGHTS = (
 )
 
 log = logging.getLogger(__name__)
-
-
-def _distance(name: str, heading: str, digits: int) -> Column:
-    return Column(
-        name=name,
-        heading=heading,
-        digits=digits,
-        direction="min",
-        scope="set",
-        truth=0.0,
-        brief=True,
-    )
 
 
 class InceptionDistances(SetMetric):
@@ -54,7 +42,7 @@ class InceptionDistances(SetMetric):
         InputError: `weights` is not a file.
     """
 
-    columns = (_distance("fid", "FID", 2), _distance("kid", "KID", 4))
+    columns = (distance_column("fid", "FID", 2), distance_column("kid", "KID", 4))
     packages = ("torchmetrics", "torch-fidelity")
     at_validation = False  # a pass through Inception costs more than a training step
 
