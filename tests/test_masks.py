@@ -18,7 +18,7 @@ from inpainting.masks.strokes import Strokes
 
 ROOT = Path(__file__).parents[1]
 KINDS = sorted(file.stem for file in (ROOT / "conf" / "mask").glob("*.yaml"))
-FIXED = {"box", "box_10", "every_second_line", "expand", "none", "super_resolution"}
+FIXED = {"box", "box_10", "every_second_line", "expand", "mouth", "none", "super_resolution"}
 SIZES = [(28, 28), (64, 64), (65, 48)]
 
 
