@@ -61,6 +61,15 @@ def normal_(x: Tensor, generators: Generators) -> Tensor:
     return x
 
 
+def uniform_(x: Tensor, generators: Generators) -> Tensor:
+    """Fill `x` in place with numbers drawn uniformly from [0, 1), as `normal_` does."""
+    if not isinstance(generators, Sequence):
+        return x.uniform_(generator=generators)
+    for image, generator in zip(x, generators, strict=True):
+        image.uniform_(generator=generator)
+    return x
+
+
 def random_times(high: int, count: int, device: torch.device, generators: Generators) -> Tensor:
     """Draw integers uniformly from [0, high).
 

@@ -38,9 +38,10 @@ ALLOWED = {
     "masks": {"images"},
     "diffusion": set(),
     "nn": set(),
+    "tokens": set(),
     "metrics": {"images"},
     "data": {"masks", "images"},
-    "methods": {"nn", "losses", "diffusion", "schedules", "images"},
+    "methods": {"nn", "losses", "diffusion", "tokens", "schedules", "images"},
     "callbacks": {"images", "metrics"},
     "trainer": set(),
     "runs": {"metrics"},
@@ -49,12 +50,16 @@ ALLOWED = {
     "scoring": {"images", "runs"},
     "reporting": {"images", "metrics", "runs", "scoring"},
     "tasks": {
-        "callbacks", "data", "images", "loggers", "methods", "metrics", "nn", "runs", "trainer",
+        "callbacks", "data", "images", "loggers", "methods", "metrics", "nn", "runs", "tokens",
+        "trainer",
     },
 }  # fmt: skip
 # Libraries that a part must not import: what is mathematics knows no framework.
 FOREIGN = {
-    **{part: FRAMEWORKS for part in ("images", "losses", "schedules", "masks", "diffusion", "nn")},
+    **{
+        part: FRAMEWORKS
+        for part in ("images", "losses", "schedules", "masks", "diffusion", "nn", "tokens")
+    },
     "metrics": FRAMEWORKS,
     "data": {"hydra", "wandb"},
     "methods": {"hydra", "omegaconf", "wandb"},

@@ -1,7 +1,6 @@
 """Trains a small classifier of labels or attributes on moved images, and tests it."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from inpainting.data.arrays import Split
 from inpainting.nn.classifier import Classifier
+from inpainting.tasks.batches import as_float, random_batches
 
 SEED = 60000  # a constant, so that trainings of all seeds are measured with the same classifier
 SMOOTHING = 0.05  # label smoothing, which keeps the features from growing without bound
@@ -30,10 +30,10 @@ def train_classifier(split: Split, settings: dict[str, Any], device: str = "cpu"
     optimizer = torch.optim.AdamW(network.parameters(), settings["lr"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings["lr"], total_steps=steps)
     generator = torch.Generator().manual_seed(SEED)
-    batches = _batches(count, settings["batch_size"], steps, generator)
+    batches = random_batches(count, settings["batch_size"], steps, generator)
     of = settings.get("of", "labels")
     for batch in track(batches, f"training a classifier of the {of}", steps):
-        images = _moved(_as_float(split.images[batch]), generator)
+        images = _moved(as_float(split.images[batch]), generator)
         wanted = torch.from_numpy(targets[batch]).to(device)
         if of == "labels":
             logits = network(images.to(device))
@@ -58,7 +58,7 @@ def accuracy(network: torch.nn.Module, split: Split, device: str = "cpu") -> np.
     right = []
     for start in range(0, len(split.images), 500):
         part = slice(start, start + 500)
-        logits = network(_as_float(split.images[part]).to(device)).cpu().numpy()
+        logits = network(as_float(split.images[part]).to(device)).cpu().numpy()
         if split.labels is not None:
             right.append(logits.argmax(1) == split.labels[part])
         else:
@@ -77,21 +77,6 @@ def untrained(channels: int, image_size: int, classes: int, settings: dict[str, 
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
         return Classifier(channels, image_size, classes, **widths)
-
-
-def _batches(count: int, size: int, steps: int, generator: torch.Generator) -> Iterator[np.ndarray]:
-    """Yield the indices (size,) of each step, from one random permutation after another."""
-    order = torch.empty(0, dtype=torch.int64)
-    for _ in range(steps):
-        while len(order) < size:
-            order = torch.cat([order, torch.randperm(count, generator=generator)])
-        yield order[:size].numpy()
-        order = order[size:]
-
-
-def _as_float(images: np.ndarray) -> Tensor:
-    """Convert (B, H, W, C) uint8 to (B, C, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div_(255)
 
 
 def _mirrored(image: Tensor, generator: torch.Generator) -> Tensor:

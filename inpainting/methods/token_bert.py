@@ -1,0 +1,70 @@
+"""TokenBERT: an encoder fills the tokens that a hole hides, at once or in rounds (report 000).
+
+Its variant 1: the hidden tokens are replaced by one that stands for them, an encoder predicts all
+tokens, and the objective is the cross-entropy of the true ones. Departures: the mask has a token
+of its own, and rounds by confidence (MaskGIT, arXiv 2202.04200) fill instead of one shot.
+"""
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpainting.errors import InputError, check_choice, check_whole
+from inpainting.methods.token_inpainter import TokenInpainter
+from inpainting.nn.token_transformers import TokenEncoder
+from inpainting.rng import Generators
+from inpainting.tokens.decoding import in_rounds
+
+
+class TokenBERT(TokenInpainter):
+    """Predicts all hidden tokens from the known ones.
+
+    Args:
+        network: the transformer
+        loss_on: "hidden" tokens alone, or "all"
+        rounds: calls of the network for a filling; 1 takes all tokens at once
+        choice_temperature: see `in_rounds`
+        options: keyword arguments of `TokenInpainter`
+
+    Raises:
+        InputError: a choice is unknown, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: TokenEncoder,
+        loss_on: str,
+        rounds: int,
+        choice_temperature: float,
+        **options: Any,
+    ):
+        super().__init__(**options)
+        check_choice("model.loss_on", loss_on, ("hidden", "all"))
+        check_whole("model.rounds", rounds, 1)
+        if choice_temperature < 0:
+            raise InputError(f"model.choice_temperature={choice_temperature}: type 0 or more")
+        self.network, self.loss_on = network, loss_on
+        self.rounds, self.choice_temperature = rounds, choice_temperature
+
+    def details(self) -> dict[str, Any]:
+        """Return how tokens are filled, and the cost."""
+        return {
+            "network_calls": self.rounds,
+            "drawing": str(self.drawing),
+            "num_completions": self.num_completions,
+        }
+
+    def fill_tokens(self, tokens: Tensor, hidden: Tensor, generators: Generators) -> Tensor:
+        """See `TokenInpainter`."""
+        how = (self.drawing, self.rounds, self.choice_temperature, generators)
+        return in_rounds(self.network, tokens, hidden, *how)
+
+    def token_loss(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
+        """Compute the mean cross-entropy of each image's hidden tokens, or of all."""
+        logits = self.network(tokens, hidden).permute(0, 3, 1, 2).float()
+        error = F.cross_entropy(logits, target, reduction="none")  # (B, h, w)
+        if self.loss_on == "all":
+            return error.mean((1, 2))
+        return (error * hidden).sum((1, 2)) / hidden.sum((1, 2)).clamp(min=1)

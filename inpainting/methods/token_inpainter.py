@@ -1,0 +1,130 @@
+"""What TokenBERT and TokenGPT share: images become tokens, and a transformer fills the hidden ones.
+
+Departure from report 000: the tokenizer reads the masked image, so that no token knows what is in
+the hole; the report tokenised the whole image and hid tokens afterwards.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from inpainting.errors import check_choice, check_whole
+from inpainting.images.algebra import erase
+from inpainting.methods.base import Batch, Inpainter
+from inpainting.rng import Generators
+from inpainting.tokens.decoding import Drawing
+from inpainting.tokens.masking import hidden_tokens
+from inpainting.tokens.tokenizer import Tokenizer
+
+
+class TokenInpainter(Inpainter):
+    """Fills the tokens that a hole hides; the base class of both methods.
+
+    The tokenizer is frozen and in no checkpoint.
+
+    Args:
+        tokenizer: maps images to tokens and back
+        reach: how far beyond its patch a token is hidden by a hole, in pixels; None takes the
+            tokenizer's own
+        context: what the known tokens are read from in training: "erased", the masked image as
+            in every test, or "clean", the whole image as in report 000
+        drawing: how tokens are drawn
+        optimizer: builds the optimiser of the transformer's parameters
+        options: keyword arguments of `Inpainter`
+
+    Raises:
+        InputError: a choice is unknown, or a number is out of range.
+    """
+
+    stochastic = True
+    bound_to_weights = ("tokenizer", "network")
+
+    def __init__(
+        self,
+        *,
+        tokenizer: Tokenizer,
+        reach: int | None,
+        context: str,
+        drawing: Drawing,
+        optimizer: Callable[[Any], Optimizer],
+        **options: Any,
+    ):
+        super().__init__(**options)
+        check_choice("model.context", context, ("erased", "clean"))
+        if reach is not None:
+            check_whole("model.reach", reach, 0)
+        self._frozen = (tokenizer.requires_grad_(False).eval(),)  # a tuple hides it from Lightning
+        self.reach = tokenizer.reach if reach is None else reach
+        self.size_multiple = tokenizer.stride
+        self.context, self.drawing, self.make_optimizer = context, drawing, optimizer
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, on the device of the method."""
+        return self._frozen[0].to(self.device)
+
+    @abstractmethod
+    def fill_tokens(self, tokens: Tensor, hidden: Tensor, generators: Generators) -> Tensor:
+        """Fill the hidden tokens of grids (B, h, w)."""
+
+    @abstractmethod
+    def token_loss(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
+        """Compute the objective of each image, (B,).
+
+        Args:
+            target: (B, h, w) int64, the tokens of the clean image
+            tokens: (B, h, w) int64, of which the known ones are given
+            hidden: (B, h, w) bool
+        """
+
+    def hidden(self, mask: Tensor) -> Tensor:
+        """Return which tokens a mask (B, 1, H, W) hides, (B, h, w) bool."""
+        return hidden_tokens(mask, self.tokenizer.stride, self.reach)
+
+    @torch.no_grad()
+    def encoded(self, image: Tensor) -> Tensor:
+        """Return the tokens of images, in float32 whatever the transformer computes in."""
+        with torch.autocast(image.device.type, enabled=False):
+            return self.tokenizer.encode(image.float())
+
+    def predict(
+        self,
+        masked_image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None = None,
+        generator: Generators = None,
+    ) -> Tensor:
+        """Return images (B, C, H, W) decoded from filled tokens."""
+        tokens = self.encoded(masked_image)
+        filled = self.fill_tokens(tokens, self.hidden(mask), generator)
+        with torch.autocast(masked_image.device.type, enabled=False):
+            return self.tokenizer.decode(filled)
+
+    def objective(self, batch: Batch, context: str) -> Tensor:
+        """Compute the objective of each image, (B,)."""
+        image, mask = batch["image"], batch["mask"]
+        target = tokens = self.encoded(image)
+        # Tokens that see their own patch alone are the same in the masked image.
+        if context == "erased" and self.tokenizer.reach:
+            tokens = self.encoded(erase(image, mask, self.fill))
+        return self.token_loss(target, tokens, self.hidden(mask))
+
+    def evaluation_loss(
+        self, batch: Batch, prediction: Tensor | None, generator: Generators
+    ) -> Tensor:
+        """Compute the objective given the tokens of the masked image, (B,)."""
+        return self.objective(batch, "erased")
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the mean objective of one batch."""
+        loss = self.objective(batch, self.context).mean()
+        self.scalars.add(loss=loss)
+        return loss
+
+    def configure_optimizers(self) -> Optimizer:
+        """Build the optimiser."""
+        return self.make_optimizer(self.parameters())

@@ -1,0 +1,179 @@
+"""The transformers of report 000 over grids of tokens, for TokenBERT and TokenGPT.
+
+With 8,192 tokens, six layers of 512 and a feed-forward width of 2,048 they have 27,311,104 and
+52,535,808 parameters.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from positional_encodings.torch_encodings import PositionalEncoding2D
+from torch import Tensor, nn
+
+from inpainting.nn.transformer import DecoderLayer, EncoderLayer, KeysValues
+
+
+class _Embedding(nn.Module):
+    """Vectors of tokens, plus sines and cosines of their row and column."""
+
+    def __init__(self, count: int, width: int):
+        super().__init__()
+        self.vectors = nn.Embedding(count, width)
+        self._places = PositionalEncoding2D(width)
+
+    def places(self, height: int, width: int) -> Tensor:
+        """Return the encoding of every position of a grid, (height * width, vector's length)."""
+        vectors = self.vectors.weight
+        like = vectors.new_empty(1, height, width, vectors.shape[1])
+        return self._places(like)[0].flatten(0, 1)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map grids (B, h, w) to (B, h * w, width)."""
+        return self.vectors(tokens).flatten(1, 2) + self.places(*tokens.shape[1:])
+
+
+class TokenEncoder(nn.Module):
+    """An encoder that predicts all tokens of a grid at once, from those that are not hidden.
+
+    Args:
+        vocab_size: number of different tokens
+        mask_token: the token that stands for a hidden one; None gives it a vector of its own
+        width: of a token's vector
+        layers: of the encoder
+        heads: of each attention
+        hidden: width of the feed-forward networks
+        dropout: in training
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        mask_token: int | None,
+        width: int = 512,
+        layers: int = 6,
+        heads: int = 8,
+        hidden: int = 2048,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        own = mask_token is None
+        self.mask_token = vocab_size if own else mask_token
+        self.embedding = _Embedding(vocab_size + own, width)
+        self.encoder = nn.ModuleList(
+            [EncoderLayer(width, heads, hidden, dropout) for _ in range(layers)]
+        )
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, tokens: Tensor, hidden: Tensor) -> Tensor:
+        """Return the logits of every position.
+
+        Args:
+            tokens: (B, h, w) int64; those that are hidden are not read
+            hidden: (B, h, w) bool
+
+        Returns:
+            (B, h, w, vocab_size)
+        """
+        x = self.embedding(torch.where(hidden, self.mask_token, tokens))
+        for layer in self.encoder:
+            x = layer(x)
+        return self.head(x).unflatten(1, tokens.shape[1:])
+
+
+class TokenEncoderDecoder(nn.Module):
+    """An encoder of the known tokens, and a decoder that writes the hidden ones in reading order.
+
+    Each step of the decoder gets the token before, at the position of the token that it is to
+    write, so that it knows where it writes.
+
+    Args:
+        vocab_size: number of different tokens
+        width: of a token's vector
+        layers: of the encoder, and of the decoder
+        heads: of each attention
+        hidden: width of the feed-forward networks
+        dropout: in training
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        width: int = 512,
+        layers: int = 6,
+        heads: int = 8,
+        hidden: int = 2048,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.start = vocab_size  # [SoS]
+        self.embedding = _Embedding(vocab_size + 1, width)
+        self.encoder = nn.ModuleList(
+            [EncoderLayer(width, heads, hidden, dropout) for _ in range(layers)]
+        )
+        self.decoder = nn.ModuleList(
+            [DecoderLayer(width, heads, hidden, dropout) for _ in range(layers)]
+        )
+        self.head = nn.Linear(width, vocab_size)
+
+    def memory(self, tokens: Tensor, hidden: Tensor) -> tuple[list[KeysValues], Tensor]:
+        """Encode the known tokens.
+
+        Args:
+            tokens: (B, h, w) int64; those that are hidden are not read
+            hidden: (B, h, w) bool
+
+        Returns:
+            keys and values for each layer of the decoder, and (B, h * w) bool, which of them are
+            of known tokens; if an image has none, of its first position, with [SoS] in its place
+        """
+        seen = ~hidden.flatten(1)
+        seen[:, 0] |= ~seen.any(1)
+        x = self.embedding(torch.where(hidden, self.start, tokens))
+        for layer in self.encoder:
+            x = layer(x, seen)
+        return [layer.to_memory.keys_values(x) for layer in self.decoder], seen
+
+    def _inputs(self, before: Tensor, places: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Embed the tokens (B, n) before those to be written at places (B, n) of a grid."""
+        return self.embedding.vectors(before) + self.embedding.places(*grid)[places]
+
+    def forward(self, tokens: Tensor, hidden: Tensor, places: Tensor) -> Tensor:
+        """Return the logits of the hidden tokens, each given all those before it.
+
+        Args:
+            tokens: (B, h, w) int64, the true ones
+            hidden: (B, h, w) bool
+            places: (B, n) int64, positions of hidden tokens, in the order in which they are written
+
+        Returns:
+            (B, n, vocab_size)
+        """
+        memory, seen = self.memory(tokens, hidden)
+        written = tokens.flatten(1).gather(1, places)
+        before = torch.cat([torch.full_like(written[:, :1], self.start), written[:, :-1]], 1)
+        x = self._inputs(before, places, tokens.shape[1:])
+        for layer, keys_values in zip(self.decoder, memory, strict=True):
+            x = layer(x, keys_values, seen)
+        return self.head(x)
+
+    def written(self, tokens: Tensor, hidden: Tensor, places: Tensor) -> Iterator[Tensor]:
+        """Yield the logits (B, vocab_size) of one hidden token after another.
+
+        Send the token (B,) that was drawn from them back. Keys and values of what is written are
+        kept, so each step goes through the decoder with one token.
+
+        Args:
+            tokens: see `memory`
+            hidden: see `memory`
+            places: see `forward`
+        """
+        memory, seen = self.memory(tokens, hidden)
+        token = torch.full_like(places[:, 0], self.start)
+        cache = None
+        for position in range(places.shape[1]):
+            at = slice(position, position + 1)
+            x = self._inputs(token[:, None], places[:, at], tokens.shape[1:])
+            cache = cache or [layer.empty_cache(x, places.shape[1]) for layer in self.decoder]
+            for layer, own, keys_values in zip(self.decoder, cache, memory, strict=True):
+                x = layer.step(x, position, own, keys_values, seen)
+            token = yield self.head(x[:, 0])

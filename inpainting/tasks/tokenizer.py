@@ -1,0 +1,166 @@
+"""Weights of a tokenizer, trained once on a data set's own training split and cached.
+
+The folder `tokenizers/<fingerprint>` of the cache holds them, and how well they reconstruct.
+"""
+
+import hashlib
+import json
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from rich.progress import track
+from torch import Tensor
+
+from inpainting.data.arrays import Split, writing
+from inpainting.errors import InputError, check_whole
+from inpainting.runs.checkpoints import read_checkpoint
+from inpainting.runs.provenance import provenance
+from inpainting.tasks.batches import as_float, random_batches
+from inpainting.tokens.fsq import FSQTokenizer
+
+VERSION = 1  # raise it with any change of the training: cached tokenizers are then ignored
+SEED = 8192  # a constant, so that trainings of all seeds have the same tokens
+
+log = logging.getLogger(__name__)
+
+
+def trained_tokenizer(
+    tokenizer: FSQTokenizer,
+    data: Any,
+    *,
+    cache: str | Path,
+    steps: int,
+    batch_size: int,
+    lr: float,
+) -> dict[str, Any]:
+    """Give a tokenizer its weights; train them first if the cache lacks them.
+
+    It is trained on whole images of the training split, to reconstruct them. If several processes
+    ask for it, one trains and the others wait.
+
+    Args:
+        tokenizer: takes the weights
+        data: the data module, which is set up
+        cache: a folder; each state of training images and settings gets a folder in its
+            `tokenizers`
+        steps: of the training
+        batch_size: images in a step
+        lr: AdamW's highest rate, of a one-cycle schedule
+
+    Returns:
+        PSNR of the reconstructions of the test images, in dB, and the share of all tokens that
+        these use
+
+    Raises:
+        InputError: a setting would train nothing, or a side of the images is no multiple of the
+            stride.
+    """
+    check_whole("tokenizer.weights.steps", steps, 1)
+    check_whole("tokenizer.weights.batch_size", batch_size, 1)
+    split, test = (data.datasets[name].split for name in ("train", "test"))
+    side = split.images.shape[1]
+    if side % tokenizer.stride:
+        raise InputError(
+            f"data.image_size={side}: the tokenizer divides images into patches of "
+            f"{tokenizer.stride} px; type data.image_size={side + -side % tokenizer.stride}"
+        )
+    settings = {"steps": steps, "batch_size": batch_size, "lr": lr, "network": str(tokenizer)}
+    folder = Path(cache).expanduser() / "tokenizers" / _fingerprint(split, settings)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            _write(folder, tokenizer, split, test, settings)
+    state = read_checkpoint(folder / "tokenizer.pt", "tokenizer.weights")["state_dict"]
+    tokenizer.load_state_dict(state)
+    details = json.loads((folder / "tokenizer.json").read_text())
+    log.info(
+        "images are tokenised by %s: %.2f dB, %.0f %% of %d tokens used on %d test images",
+        folder,
+        details["psnr"],
+        100 * details["usage"],
+        tokenizer.vocab_size,
+        details["test_images"],
+    )
+    return {"tokenizer_psnr": details["psnr"], "tokenizer_usage": details["usage"]}
+
+
+def _fingerprint(split: Split, settings: dict[str, Any]) -> str:
+    """Return 16 hex digits that change with any training image or setting."""
+    details = [VERSION, settings, split.images.shape]
+    digest = hashlib.sha256(json.dumps(details, sort_keys=True).encode())
+    for start in range(0, len(split.images), 1024):
+        digest.update(np.ascontiguousarray(split.images[start : start + 1024]).data)
+    return digest.hexdigest()[:16]
+
+
+def train_tokenizer(tokenizer: FSQTokenizer, split: Split, settings: dict[str, Any]) -> None:
+    """Train to reconstruct images, mirrored at random; equal input gives equal weights."""
+    steps, size, lr = (settings[name] for name in ("steps", "batch_size", "lr"))
+    optimizer = torch.optim.AdamW(tokenizer.parameters(), lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
+    generator = torch.Generator().manual_seed(SEED)
+    device = next(tokenizer.parameters()).device
+    batches = random_batches(len(split.images), size, steps, generator)
+    for batch in track(batches, "training a tokenizer of the images", steps):
+        image = as_float(split.images[batch])
+        mirror = torch.rand(len(image), generator=generator) < 0.5
+        image = torch.where(mirror.view(-1, 1, 1, 1), image.flip(3), image).to(device)
+        # The absolute error keeps edges; the squared one, what PSNR counts.
+        error = tokenizer(image) - image
+        loss = error.abs().mean() + error.square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+
+
+@torch.no_grad()
+def reconstruction(tokenizer: FSQTokenizer, split: Split) -> tuple[float, float]:
+    """Return the mean PSNR of the reconstructions in dB, and the share of all tokens used."""
+    device = next(tokenizer.parameters()).device
+    found, used = [], torch.zeros(tokenizer.vocab_size, dtype=torch.bool, device=device)
+    for start in range(0, len(split.images), 256):
+        image = as_float(split.images[start : start + 256]).to(device)
+        tokens = tokenizer.encode(image)
+        used[tokens.flatten()] = True
+        squared = (tokenizer.decode(tokens) - image).square().mean((1, 2, 3))
+        found.append(-10 * squared.clamp(min=1e-10).log10())
+    return float(torch.cat(found).mean()), float(used.float().mean())
+
+
+def _write(
+    folder: Path, tokenizer: FSQTokenizer, split: Split, test: Split, settings: dict[str, Any]
+) -> None:
+    log.info("there is no tokenizer of these images in %s: one is trained now", folder.parent)
+    began = time.perf_counter()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(SEED)
+        for module in tokenizer.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+    tokenizer.to(device, memory_format=torch.channels_last).requires_grad_(True)
+    train_tokenizer(tokenizer, split, settings)
+    psnr, usage = reconstruction(tokenizer.requires_grad_(False), test)
+    if not math.isfinite(psnr):
+        raise InputError(f"tokenizer.weights.lr={settings['lr']}: the training diverged; type less")
+    details = {
+        "psnr": psnr,
+        "usage": usage,
+        "vocab_size": tokenizer.vocab_size,
+        "test_images": len(test.images),
+        "train_images": len(split.images),
+        "settings": settings,
+        "seconds": round(time.perf_counter() - began, 1),
+        **provenance(),
+    }
+    state: dict[str, Tensor] = {k: v.cpu() for k, v in tokenizer.state_dict().items()}
+    with writing(folder) as part:
+        torch.save({"state_dict": state}, part / "tokenizer.pt")
+        (part / "tokenizer.json").write_text(json.dumps(details, indent=2) + "\n")

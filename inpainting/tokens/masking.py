@@ -1,0 +1,57 @@
+"""Which tokens a hole hides, and grids of tokens put into the order in which they are decoded."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def hidden_tokens(mask: Tensor, stride: int, reach: int) -> Tensor:
+    """Return which tokens depend on any pixel of the hole.
+
+    Args:
+        mask: (B, 1, H, W); any value above 0 belongs to the hole
+        stride: side of a token's patch, in pixels
+        reach: how far a token looks beyond its patch, in pixels
+
+    Returns:
+        (B, h, w) bool
+    """
+    hole = (mask > 0).float()
+    size = stride + 2 * reach
+    return F.max_pool2d(F.pad(hole, (reach,) * 4), size, stride)[:, 0] > 0
+
+
+class Order(NamedTuple):
+    """The tokens of each image, the known ones first, each group in the order of reading.
+
+    Attributes:
+        places: (B, L) int64, the position in the grid of the token that stands at each place
+        known: (B, L) bool, True at places of known tokens
+    """
+
+    places: Tensor
+    known: Tensor
+
+
+def known_first(hidden: Tensor) -> Order:
+    """Order the tokens of grids (B, h, w) bool by whether they are hidden."""
+    flat = hidden.flatten(1)
+    places = flat.to(torch.uint8).argsort(dim=1, stable=True)
+    return Order(places, ~flat.gather(1, places))
+
+
+def hidden_places(hidden: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """Return the positions in the grid of the first hidden tokens, in the order of reading.
+
+    Args:
+        hidden: (B, h, w) bool
+        length: how many to return; images with fewer get positions of known tokens too
+
+    Returns:
+        positions (B, length) int64, and (B, length) bool, which of them are hidden
+    """
+    flat = hidden.flatten(1)
+    places = (~flat).to(torch.uint8).argsort(dim=1, stable=True)[:, :length]
+    return places, flat.gather(1, places)

@@ -1,0 +1,72 @@
+"""Draws tokens from logits: temperature, top-k and nucleus sampling; rounds by confidence."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from inpainting.rng import Generators, uniform_
+
+
+def filtered(logits: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
+    """Set the logits (..., V) of unlikely tokens to minus infinity.
+
+    Args:
+        logits: of all tokens
+        top_k: keep the k most likely tokens; None keeps all
+        top_p: keep the most likely tokens whose probabilities sum to this (arXiv 1904.09751); None
+            keeps all
+    """
+    if top_k is not None and top_k < logits.shape[-1]:
+        least = logits.topk(top_k, dim=-1).values[..., -1:]
+        logits = logits.masked_fill(logits < least, -math.inf)
+    if top_p is not None and top_p < 1:
+        ordered, index = logits.sort(dim=-1, descending=True)
+        probabilities = ordered.softmax(-1)
+        # A token stays if those before it do not reach the sum: so the most likely one always does.
+        beyond = probabilities.cumsum(-1) - probabilities >= top_p
+        logits = logits.masked_fill(beyond.scatter(-1, index, beyond), -math.inf)
+    return logits
+
+
+def drawn(
+    logits: Tensor,
+    temperature: float,
+    generators: Generators,
+    top_k: int | None,
+    top_p: float | None,
+) -> Tensor:
+    """Draw a token from each distribution, or take the most likely one.
+
+    Args:
+        logits: (B, ..., V)
+        temperature: divides the logits; 0 takes the most likely token
+        generators: one for all, one for each of the B images, or None
+        top_k: see `filtered`
+        top_p: see `filtered`
+
+    Returns:
+        (B, ...) int64
+    """
+    if temperature == 0:
+        return logits.argmax(-1)
+    kept = filtered(logits.float() / temperature, top_k, top_p)
+    # The maximum of logits plus Gumbel noise is a sample of their softmax.
+    uniform = uniform_(torch.empty_like(kept), generators).clamp(min=1e-20)
+    return (kept - (-uniform.log()).log()).argmax(-1)
+
+
+def hidden_after(round_: int, rounds: int, hidden: Tensor) -> Tensor:
+    """Return how many tokens stay hidden after a round (MaskGIT, arXiv 2202.04200, section 3.3).
+
+    Args:
+        round_: number of the round, from 1
+        rounds: number of all rounds
+        hidden: (B,) int64, tokens hidden at first
+
+    Returns:
+        (B,) int64; 0 after the last round, and each round reveals one at least
+    """
+    share = math.cos(math.pi / 2 * round_ / rounds)
+    left = (share * hidden).floor().long()
+    return torch.minimum(left, (hidden - round_).clamp(min=0)) if round_ < rounds else left * 0
