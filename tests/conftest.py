@@ -53,7 +53,7 @@ def trained_models() -> dict[str, list[str]]:
         config = OmegaConf.to_container(OmegaConf.load(path))
         if config.get("monitor") is not None:
             values = flat(config.get("small") or {})
-            found[path.stem] = [f"model.{key}={value}" for key, value in values.items() if key]
+            found[path.stem] = [f"{key}={value}" for key, value in values.items() if key]
     return found
 
 

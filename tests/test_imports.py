@@ -19,10 +19,11 @@ COMMANDS = [path.stem for path in PACKAGE.glob("*.py") if "\ndef main(" in path.
 
 # A yaml in conf/GROUP targets these parts of the package.
 TARGETS = {
-    "model": ("methods", "nn", "diffusion", "schedules"),
+    "model": ("methods", "nn", "diffusion", "tokens", "schedules"),
     "data": ("data",),
     "mask": ("masks",),
     "metrics": ("metrics", "tasks.classifier"),
+    "tokenizer": ("tokens", "tasks.tokenizer"),
     "callbacks": ("callbacks",),
     "logger": ("loggers",),
     "trainer": ("trainer",),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inpainting.errors import InputError, check_whole
 from inpainting.images.algebra import Fill, composite, erase, resize
@@ -73,6 +73,8 @@ class Inpainter(TrainingHooks, EvaluationSteps):
         self.channels, self.fill, self.fixed_size = channels, fill, fixed_size
         self.val_completions, self.num_completions = val_completions, num_completions
         self.completion_seed, self.attributes = completion_seed, Attributes(attributes)
+        # Networks by name that are used, not trained: they are in no checkpoint but beside it.
+        self.frozen: dict[str, nn.Module] = {}
         self.edits = False  # True: evaluation measures the whole prediction, see `edit`
 
     @abstractmethod

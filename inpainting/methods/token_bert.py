@@ -5,6 +5,7 @@ tokens, and the objective is the cross-entropy of the true ones. Departures: the
 of its own, and rounds by confidence (MaskGIT, arXiv 2202.04200) fill instead of one shot.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ class TokenBERT(TokenInpainter):
     """Predicts all hidden tokens from the known ones.
 
     Args:
-        network: the transformer
+        network: builds the transformer for a number of tokens
         loss_on: "hidden" tokens alone, or "all"
         rounds: calls of the network for a filling; 1 takes all tokens at once
         choice_temperature: see `in_rounds`
@@ -34,7 +35,7 @@ class TokenBERT(TokenInpainter):
     def __init__(
         self,
         *,
-        network: TokenEncoder,
+        network: Callable[..., TokenEncoder],
         loss_on: str,
         rounds: int,
         choice_temperature: float,
@@ -45,7 +46,8 @@ class TokenBERT(TokenInpainter):
         check_whole("model.rounds", rounds, 1)
         if choice_temperature < 0:
             raise InputError(f"model.choice_temperature={choice_temperature}: type 0 or more")
-        self.network, self.loss_on = network, loss_on
+        self.network = network(vocab_size=self.tokenizer.vocab_size)
+        self.loss_on = loss_on
         self.rounds, self.choice_temperature = rounds, choice_temperature
 
     def details(self) -> dict[str, Any]:
@@ -53,6 +55,7 @@ class TokenBERT(TokenInpainter):
         return {
             "network_calls": self.rounds,
             "drawing": str(self.drawing),
+            **self.facts,
             "num_completions": self.num_completions,
         }
 

@@ -5,6 +5,7 @@ ones in reading order from [SoS]. The objective is the cross-entropy of each tru
 those before it. Keys and values are kept while it writes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ class TokenGPT(TokenInpainter):
     """Predicts each hidden token from the known ones and from those written before it.
 
     Args:
-        network: the transformer
+        network: builds the transformer for a number of tokens
         train_tokens: hidden tokens of an image that a training step writes, the first ones; a
             number that no step has to ask the device for
         options: keyword arguments of `TokenInpainter`
@@ -32,18 +33,27 @@ class TokenGPT(TokenInpainter):
         InputError: `train_tokens` is below 1.
     """
 
-    def __init__(self, *, network: TokenEncoderDecoder, train_tokens: int, **options: Any):
+    def __init__(
+        self, *, network: Callable[..., TokenEncoderDecoder], train_tokens: int, **options: Any
+    ):
         super().__init__(**options)
         check_whole("model.train_tokens", train_tokens, 1)
-        self.network, self.train_tokens = network, train_tokens
+        self.network = network(vocab_size=self.tokenizer.vocab_size)
+        self.train_tokens = train_tokens
 
     def details(self) -> dict[str, Any]:
         """Return how tokens are filled."""
-        return {"drawing": str(self.drawing), "num_completions": self.num_completions}
+        return {
+            "drawing": str(self.drawing),
+            "num_completions": self.num_completions,
+            **self.facts,
+        }
 
     def fill_tokens(self, tokens: Tensor, hidden: Tensor, generators: Generators) -> Tensor:
         """See `TokenInpainter`."""
         length = int(hidden.sum((1, 2)).max())
+        if not length:
+            return tokens
         places, present = hidden_places(hidden, length)
         written = self.network.written(tokens, hidden, places)
         return one_by_one(written, tokens, places, present, self.drawing, generators)

@@ -16,7 +16,7 @@ from inpainting.errors import check_choice, check_whole
 from inpainting.images.algebra import erase
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.rng import Generators
-from inpainting.tokens.decoding import Drawing
+from inpainting.tokens.decoding import TokenDrawing
 from inpainting.tokens.masking import hidden_tokens
 from inpainting.tokens.tokenizer import Tokenizer
 
@@ -28,6 +28,9 @@ class TokenInpainter(Inpainter):
 
     Args:
         tokenizer: maps images to tokens and back
+        tokenizer_weights: gives the tokenizer its weights, from the data or from files, and returns
+            facts for `metrics.json`; called with the tokenizer and the data module, or None where
+            there is none, unless the weights come from beside a checkpoint
         reach: how far beyond its patch a token is hidden by a hole, in pixels; None takes the
             tokenizer's own
         context: what the known tokens are read from in training: "erased", the masked image as
@@ -47,9 +50,10 @@ class TokenInpainter(Inpainter):
         self,
         *,
         tokenizer: Tokenizer,
+        tokenizer_weights: Callable[[Tokenizer, Any], dict[str, Any]],
         reach: int | None,
         context: str,
-        drawing: Drawing,
+        drawing: TokenDrawing,
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):
@@ -57,7 +61,13 @@ class TokenInpainter(Inpainter):
         check_choice("model.context", context, ("erased", "clean"))
         if reach is not None:
             check_whole("model.reach", reach, 0)
-        self._frozen = (tokenizer.requires_grad_(False).eval(),)  # a tuple hides it from Lightning
+        self._tokenizer = (
+            tokenizer.requires_grad_(False).eval(),
+        )  # a tuple hides it from Lightning
+        self._weights_of, self.facts = tokenizer_weights, {}
+        self._weighted = False
+        if tokenizer.portable:
+            self.frozen["tokenizer"] = tokenizer
         self.reach = tokenizer.reach if reach is None else reach
         self.size_multiple = tokenizer.stride
         self.context, self.drawing, self.make_optimizer = context, drawing, optimizer
@@ -65,7 +75,19 @@ class TokenInpainter(Inpainter):
     @property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, on the device of the method."""
-        return self._frozen[0].to(self.device)
+        return self._tokenizer[0].to(self.device)
+
+    def setup(self, stage: str) -> None:
+        """Get the tokenizer's weights, unless they were loaded with the run's."""
+        if not self._weighted:
+            data = getattr(self.trainer, "datamodule", None)
+            self.facts = self._weights_of(self._tokenizer[0], data)
+            self._tokenizer[0].requires_grad_(False).eval()
+            self._weighted = True
+
+    def on_frozen_loaded(self, name: str) -> None:
+        """Take notice of the tokenizer's weights."""
+        self._weighted = True
 
     @abstractmethod
     def fill_tokens(self, tokens: Tensor, hidden: Tensor, generators: Generators) -> Tensor:

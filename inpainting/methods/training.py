@@ -52,6 +52,9 @@ class TrainingHooks(LightningModule):
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, 0)
 
+    def on_frozen_loaded(self, name: str) -> None:
+        """Take notice that a network of `frozen` got its weights from beside a checkpoint."""
+
     def on_fit_start(self) -> None:
         """Remember the configured options of the optimisers."""
         self._options = [_options_of(optimizer) for optimizer in self.trainer.optimizers]

@@ -36,7 +36,7 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
 
 
 def load_weights(method: "LightningModule", path: Path, key: str) -> None:
-    """Load the weights of a checkpoint into a method, and nothing else from it.
+    """Load the weights of a checkpoint, and of the frozen networks beside it, into a method.
 
     Args:
         method: takes the weights
@@ -55,6 +55,10 @@ def load_weights(method: "LightningModule", path: Path, key: str) -> None:
             f"{key}: the weights in {path} belong to another network "
             f"({' '.join(differences).strip()}); type the model settings they were trained with"
         ) from error
+    for name, network in method.frozen.items():
+        beside = path.with_name(f"{name}.pt")
+        network.load_state_dict(read_checkpoint(beside, key)["state_dict"])
+        method.on_frozen_loaded(name)
 
 
 def checkpoint_path(text: str, key: str) -> Path:

@@ -17,6 +17,7 @@ from inpainting.callbacks.evaluation import Evaluation
 from inpainting.errors import InputError
 from inpainting.loggers.dashboard import Dashboard
 from inpainting.methods.base import Inpainter
+from inpainting.runs.settings import flat
 from inpainting.trainer.checkpoint_io import AtomicCheckpointIO
 from inpainting.trainer.checks import check_devices, check_precision
 
@@ -53,20 +54,18 @@ def build_method(model: DictConfig, config: DictConfig) -> Inpainter:
     return method
 
 
-def shrunk(model: DictConfig, small: DictConfig | None, typed: Sequence[str]) -> DictConfig:
-    """Return a model with the settings that make it small, except those that were typed.
+def shrink(config: DictConfig, typed: Sequence[str]) -> None:
+    """Set the values of `small`, which make the model small, except those that were typed.
 
     Args:
-        model: the composed model
-        small: settings that make the model small, by the model's own keys
+        config: the composed configuration
         typed: overrides of the command line
     """
-    smaller = OmegaConf.merge(model, small or {})
-    for key in (text.lstrip("+").split("=")[0] for text in typed):
-        if key.startswith("model."):
-            own = key.removeprefix("model.")
-            OmegaConf.update(smaller, own, OmegaConf.select(model, own))
-    return smaller
+    keys = [text.lstrip("+").split("=")[0] for text in typed]
+    small = OmegaConf.to_container(config.small) if config.small else {}
+    for key, value in flat(small).items():
+        if key and not any(key == own or key.startswith(f"{own}.") for own in keys):
+            OmegaConf.update(config, key, value)
 
 
 def build_trainer(config: DictConfig) -> Trainer:

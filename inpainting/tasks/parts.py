@@ -11,7 +11,7 @@ from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import checkpoint_path, load_weights
 from inpainting.runs.folder import Record, Run
-from inpainting.tasks.build import build, build_method, build_trainer, shrunk
+from inpainting.tasks.build import build, build_method, build_trainer, shrink
 from inpainting.tasks.checks import check_attributes, check_channels, check_complete
 from inpainting.tasks.opponents import Opponent, build_opponents
 
@@ -75,7 +75,7 @@ def method_to_train(config: DictConfig, folder: Path) -> Inpainter:
         InputError: the weights do not fit, or those of a resumed run depend on other settings.
     """
     if config.shrink:
-        config.model = shrunk(config.model, config.small, HydraConfig.get().overrides.task)
+        shrink(config, HydraConfig.get().overrides.task)
     if config.resume is not None:
         Run(folder).check_network(config.model)
     method = build_method(config.model, config)

@@ -25,6 +25,7 @@ from inpainting.tasks.further_tests import check_tests, run_tests
 from inpainting.tasks.parts import Parts, build_parts
 from inpainting.tasks.table import announce
 from inpainting.tasks.test import test
+from inpainting.trainer.checkpoint_io import AtomicCheckpointIO
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,8 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
     if trainer.is_global_zero:
         # The record is written only once the training starts: a refused training must leave
         # nothing that looks like a run, and a refused resume must leave its folder unchanged.
-        trainer.callbacks.insert(0, LambdaCallback(on_train_start=lambda *_: _begin(parts.record)))
+        begin = LambdaCallback(on_train_start=lambda *_: _begin(parts.record, parts.method))
+        trainer.callbacks.insert(0, begin)
     trainer.callbacks.append(clock)
     clock.start("train")
     try:
@@ -103,9 +105,12 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
     }
 
 
-def _begin(record: Record) -> None:
+def _begin(record: Record, method: Inpainter) -> None:
     set_aside(record.folder)
     record.write()
+    for name, network in method.frozen.items():
+        state = {"state_dict": network.state_dict()}
+        AtomicCheckpointIO().save_checkpoint(state, record.folder / "checkpoints" / f"{name}.pt")
 
 
 def _state_to_resume(parts: Parts) -> Path:

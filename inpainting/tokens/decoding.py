@@ -13,7 +13,7 @@ from inpainting.tokens.sampling import drawn, hidden_after
 
 
 @dataclass(frozen=True)
-class Drawing:
+class TokenDrawing:
     """How tokens are drawn from logits.
 
     Args:
@@ -46,7 +46,7 @@ def in_rounds(
     logits_of: Callable[[Tensor, Tensor], Tensor],
     tokens: Tensor,
     hidden: Tensor,
-    draw: Drawing,
+    draw: TokenDrawing,
     rounds: int,
     choice_temperature: float,
     generators: Generators,
@@ -90,7 +90,7 @@ def one_by_one(
     tokens: Tensor,
     places: Tensor,
     present: Tensor,
-    draw: Drawing,
+    draw: TokenDrawing,
     generators: Generators,
 ) -> Tensor:
     """Fill hidden tokens one after another.
@@ -113,8 +113,6 @@ def one_by_one(
             logits = written.send(found[-1])
         except StopIteration:
             logits = None
-    if not found:
-        return tokens
     flat = tokens.flatten(1)
     kept = torch.where(present, torch.stack(found, 1), flat.gather(1, places))
     return flat.scatter(1, places, kept).view_as(tokens)

@@ -12,7 +12,10 @@ class Tokenizer(nn.Module):
         vocab_size: number of different tokens
         stride: side of the patch that a token stands for, in pixels
         reach: how far, in pixels beyond its patch, a token depends on the image
+        portable: True if its weights are small enough to be kept with every run
     """
+
+    portable = True
 
     vocab_size: int
     stride: int
