@@ -1,0 +1,265 @@
+"""Tokens: FSQ, what a hole hides, transformers against torch's, decoding with a cache."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import small
+from PIL import Image
+from torch import Tensor, nn
+
+from inpainting.errors import InputError
+from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
+from inpainting.nn.transformer import DecoderLayer, EncoderLayer
+from inpainting.tokens.decoding import TokenDrawing, in_rounds, one_by_one
+from inpainting.tokens.fsq import FSQTokenizer, Quantizer
+from inpainting.tokens.masking import hidden_places, hidden_tokens, known_first
+from inpainting.tokens.sampling import drawn, filtered, hidden_after
+
+GREEDY = TokenDrawing(0.0, None, None)
+
+
+def count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_the_transformers_have_the_reports_parameters() -> None:
+    assert count(TokenEncoder(8192, mask_token=0)) == 27_311_104
+    assert count(TokenEncoder(8192, mask_token=None)) == 27_311_104 + 512
+    assert count(TokenEncoderDecoder(8192)) == 52_535_808
+
+
+@pytest.mark.parametrize("levels", [[8, 8, 8, 16], [5, 3], [2, 2, 2], [7, 5, 4]])
+def test_every_token_stands_for_a_code_and_comes_back_from_it(levels: list[int]) -> None:
+    quantizer = Quantizer(levels)
+    tokens = torch.arange(quantizer.vocab_size)
+    codes = quantizer.codes(tokens)
+    assert codes.shape == (quantizer.vocab_size, len(levels))
+    assert codes.min() == -1 and codes.max() <= 1
+    assert len(codes.unique(dim=0)) == quantizer.vocab_size
+    # vectors from far below to far above reach every level, and no others
+    z = torch.linspace(-8, 8, 4001)[:, None].expand(-1, len(levels))
+    found = quantizer.levels(z).round()
+    for number, level in enumerate(levels):
+        assert found[:, number].unique().tolist() == list(range(level))
+    torch.testing.assert_close(
+        quantizer.codes(quantizer.tokens(z)), quantizer.scaled(found), atol=0, rtol=0
+    )
+
+
+def test_the_gradient_passes_the_rounding() -> None:
+    z = torch.zeros(1, 2, requires_grad=True)
+    Quantizer([5, 5]).levels(z).sum().backward()
+    # of tanh at 0 times half of the four steps between five levels
+    torch.testing.assert_close(z.grad, torch.full((1, 2), 2.002))
+    with pytest.raises(InputError, match=r"tokenizer\.levels=\[5, 1\]"):
+        Quantizer([5, 1])
+
+
+def test_a_token_sees_its_own_patch_alone() -> None:
+    torch.manual_seed(0)
+    tokenizer = FSQTokenizer(3, 8, [8, 8, 8], 16).eval()
+    image = torch.rand(1, 3, 32, 40)
+    other = image.clone()
+    other[..., 8:16, 16:24] = torch.rand(1, 3, 8, 8)
+    changed = tokenizer.encode(image) != tokenizer.encode(other)
+    assert changed.nonzero().tolist() in ([[0, 1, 2]], [])
+    assert tokenizer.encode(image).shape == (1, 4, 5)
+    assert tokenizer(image).shape == tokenizer.decode(tokenizer.encode(image)).shape == image.shape
+    torch.testing.assert_close(tokenizer(image), tokenizer.decode(tokenizer.encode(image)))
+    with pytest.raises(InputError, match=r"tokenizer\.stride=6"):
+        FSQTokenizer(3, 6, [8], 16)
+
+
+def test_a_token_is_hidden_by_any_pixel_of_its_patch_or_within_reach() -> None:
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[..., 15, 16] = 0.1  # in the patch (1, 2), beside the patches (2, 2), (1, 1) and (2, 1)
+    assert hidden_tokens(mask, 8, 0).nonzero().tolist() == [[0, 1, 2]]
+    assert hidden_tokens(mask, 8, 1).nonzero().tolist() == [
+        [0, y, x] for y in (1, 2) for x in (1, 2)
+    ]
+    # an aligned hole of 64x64 px hides 64 of 400 tokens; one that is not hides 81
+    square = torch.zeros(2, 1, 160, 160)
+    square[0, :, 40:104, 48:112] = 1
+    square[1, :, 43:107, 50:114] = 1
+    assert hidden_tokens(square, 8, 0).sum((1, 2)).tolist() == [64, 81]
+
+
+def test_known_tokens_come_first_and_both_groups_are_in_reading_order() -> None:
+    hidden = torch.tensor([[[True, False, True], [False, False, True]]])
+    order = known_first(hidden)
+    assert order.places.tolist() == [[1, 3, 4, 0, 2, 5]]
+    assert order.known.tolist() == [[True, True, True, False, False, False]]
+    places, present = hidden_places(hidden, 4)
+    assert places.tolist() == [[0, 2, 5, 1]] and present.tolist() == [[True, True, True, False]]
+
+
+def test_unlikely_tokens_are_left_out() -> None:
+    logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+    assert filtered(logits, 2, None).isfinite().tolist() == [[True, True, False, False]]
+    assert filtered(logits, None, 0.5).isfinite().tolist() == [[True, False, False, False]]
+    assert filtered(logits, None, 0.51).isfinite().tolist() == [[True, True, False, False]]
+    assert filtered(logits, None, 1.0).isfinite().all()
+    many = drawn(logits.expand(20_000, 4), 1.0, torch.Generator().manual_seed(0), None, None)
+    shares = many.bincount(minlength=4) / 20_000
+    torch.testing.assert_close(shares, logits.exp()[0], atol=0.012, rtol=0)
+    cold = drawn(logits.expand(100, 4), 0.05, torch.Generator().manual_seed(0), None, None)
+    assert (cold == 0).float().mean() > 0.95
+    for wrong in ((-1, None, None), (1, 0, None), (1, None, 1.5)):
+        with pytest.raises(InputError, match=r"model\.drawing\."):
+            TokenDrawing(*wrong)
+
+
+def test_the_rounds_follow_a_cosine_and_reveal_one_token_at_least() -> None:
+    hidden = torch.tensor([64, 3, 0])
+    left = [hidden_after(r, 8, hidden).tolist() for r in range(1, 9)]
+    assert [one[0] for one in left] == [62, 59, 53, 45, 35, 24, 12, 0]
+    assert [one[1] for one in left] == [2, 1, 0, 0, 0, 0, 0, 0]
+    assert all(one[2] == 0 for one in left)
+
+
+def test_rounds_keep_what_is_certain_and_fill_everything() -> None:
+    hidden = torch.zeros(1, 2, 3, dtype=torch.bool)
+    hidden[0, :, 1:] = True
+    tokens = torch.tensor([[[9, 9, 9], [9, 9, 9]]])
+    calls = []
+
+    def logits_of(grid: Tensor, still: Tensor) -> Tensor:
+        calls.append(still.clone())
+        logits = torch.zeros(1, 2, 3, 10)
+        # the token of a position is its column; the second row is more certain than the first
+        for y, x in still[0].nonzero().tolist():
+            logits[0, y, x, x] = 5.0 * (1 + y)
+        return logits
+
+    filled = in_rounds(logits_of, tokens, hidden, GREEDY, 4, 0.0, None)
+    assert filled.tolist() == [[[9, 1, 2], [9, 1, 2]]]
+    assert [int(still.sum()) for still in calls] == [4, 3, 2, 1]
+    assert calls[2][0, 0].tolist() == [False, True, True]  # the first row is left for later
+    calls.clear()
+    in_rounds(logits_of, tokens, hidden, GREEDY, 1, 0.0, None)
+    assert len(calls) == 1
+
+
+def torchs_encoder(layer: EncoderLayer) -> nn.TransformerEncoderLayer:
+    width, hidden = layer.norms[0].normalized_shape[0], layer.feed_forward[0].out_features
+    other = nn.TransformerEncoderLayer(width, layer.attention.heads, hidden, 0.0, batch_first=True)
+    take_attention(other.self_attn, layer.attention)
+    take_rest(other, layer)
+    return other
+
+
+def take_attention(theirs: nn.MultiheadAttention, ours: nn.Module) -> None:
+    theirs.in_proj_weight.data, theirs.in_proj_bias.data = ours.into.weight, ours.into.bias
+    theirs.out_proj.load_state_dict(ours.out.state_dict())
+
+
+def take_rest(theirs: nn.Module, ours: nn.Module) -> None:
+    theirs.linear1.load_state_dict(ours.feed_forward[0].state_dict())
+    theirs.linear2.load_state_dict(ours.feed_forward[3].state_dict())
+    for number, norm in enumerate(ours.norms, 1):
+        getattr(theirs, f"norm{number}").load_state_dict(norm.state_dict())
+
+
+def scrambled(layer: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    for parameter in layer.parameters():
+        parameter.data = torch.randn_like(parameter) * 0.2
+    return layer
+
+
+def test_the_encoder_layer_is_torchs() -> None:
+    ours = scrambled(EncoderLayer(32, 4, 64, 0.0))
+    x, seen = torch.randn(3, 7, 32), torch.rand(3, 7) > 0.3
+    seen[:, 0] = True
+    theirs = torchs_encoder(ours)
+    torch.testing.assert_close(ours(x, seen), theirs(x, src_key_padding_mask=~seen))
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+def test_the_decoder_layer_is_torchs_at_once_and_step_by_step() -> None:
+    ours = scrambled(DecoderLayer(32, 4, 64, 0.0)).eval()
+    theirs = nn.TransformerDecoderLayer(32, 4, 64, 0.0, batch_first=True).eval()
+    take_attention(theirs.self_attn, ours.attention)
+    take_attention(theirs.multihead_attn, ours.to_memory)
+    take_rest(theirs, ours)
+    x, memory, seen = torch.randn(2, 5, 32), torch.randn(2, 7, 32), torch.rand(2, 7) > 0.3
+    seen[:, 0] = True
+    causal = nn.Transformer.generate_square_subsequent_mask(5)
+    wanted = theirs(x, memory, tgt_mask=causal, tgt_is_causal=True, memory_key_padding_mask=~seen)
+    keys_values = ours.to_memory.keys_values(memory)
+    torch.testing.assert_close(ours(x, keys_values, seen), wanted)
+    cache = ours.empty_cache(x, 5)
+    steps = [ours.step(x[:, i : i + 1], i, cache, keys_values, seen) for i in range(5)]
+    torch.testing.assert_close(torch.cat(steps, 1), wanted)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cached_and_uncached_decoding_write_the_same_tokens(seed: int) -> None:
+    torch.manual_seed(seed)
+    network = TokenEncoderDecoder(50, 32, 2, 4, 64, 0.0).eval()
+    tokens, hidden = torch.randint(50, (4, 5, 6)), torch.rand(4, 5, 6) > 0.6
+    hidden[3] = True  # no token is known
+    length = int(hidden.sum((1, 2)).max())
+    places, present = hidden_places(hidden, length)
+    with torch.no_grad():
+        written = network.written(tokens, hidden, places)
+        cached = one_by_one(written, tokens, places, present, GREEDY, None)
+        grid = torch.where(hidden, 0, tokens)
+        for i in range(length):  # the whole model for each token
+            token = network(grid, hidden, places)[:, i].argmax(-1, keepdim=True)
+            new = grid.flatten(1).scatter(1, places[:, i : i + 1], token).view_as(grid)
+            grid = torch.where(present[:, i].view(-1, 1, 1), new, grid)
+    assert torch.equal(cached, grid)
+    assert torch.equal(cached[~hidden], tokens[~hidden])
+
+
+def test_no_transformer_reads_what_is_hidden() -> None:
+    torch.manual_seed(0)
+    tokens, hidden = torch.randint(50, (2, 4, 4)), torch.rand(2, 4, 4) > 0.5
+    other = torch.where(hidden, torch.randint(50, (2, 4, 4)), tokens)
+    bert = TokenEncoder(50, None, 32, 2, 4, 64, 0.0).eval()
+    torch.testing.assert_close(bert(tokens, hidden), bert(other, hidden))
+    gpt = TokenEncoderDecoder(50, 32, 2, 4, 64, 0.0).eval()
+    places, _ = hidden_places(hidden, 3)
+    first = [gpt(grid, hidden, places)[:, 0] for grid in (tokens, other)]
+    torch.testing.assert_close(*first)
+    later = tokens.flatten(1).scatter(1, places[:, 2:], 7).view_as(tokens)  # the third token
+    torch.testing.assert_close(gpt(tokens, hidden, places), gpt(later, hidden, places))
+
+
+def test_positions_are_told_apart() -> None:
+    torch.manual_seed(0)
+    bert = TokenEncoder(50, None, 32, 2, 4, 64, 0.0).eval()
+    logits = bert(torch.full((1, 3, 4), 7), torch.ones(1, 3, 4, dtype=torch.bool))[0].flatten(0, 1)
+    assert len(logits.unique(dim=0)) == 12
+
+
+@pytest.mark.parametrize("model", ["token_bert", "token_gpt"])
+def test_a_run_keeps_its_tokenizer(command, tmp_path: Path, model: str) -> None:
+    command("train", *small(model), "trainer.max_epochs=1", "hydra.run.dir=run")
+    numbers = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert numbers["tokenizer_psnr"] > 5 and 0 < numbers["tokenizer_usage"] < 1
+    state = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["state_dict"]
+    assert not any("tokenizer" in name or "quantizer" in name for name in state)
+    (cached,) = (tmp_path / "cache/tokenizers").glob("*/tokenizer.pt")
+    cached.unlink()  # the run has its own
+    command("evaluate", "run=run", "trainer=cpu", "hydra.run.dir=again")
+    again = json.loads((tmp_path / "again/metrics.json").read_text())
+    assert again["psnr_hole"] == numbers["psnr_hole"]
+    hole = np.zeros((32, 32), np.uint8)
+    hole[4:14, 9:20] = 255
+    Image.fromarray(hole).save(tmp_path / "mask.png")
+    picture = "run/images/test/00000_target.png"
+    command("predict", "run=run", f"input={picture}", "masks=mask.png", "out=filled")
+    before, after = (
+        np.array(Image.open(tmp_path / name)) for name in (picture, "filled/00000_target.png")
+    )
+    assert (before == after)[hole == 0].all() and (before != after)[hole > 0].any()
+
+
+def test_an_image_size_that_is_no_multiple_of_the_patch_is_refused(failure) -> None:
+    error = failure("train", *small("token_bert"), "data.image_size=30")
+    assert "data.image_size=32" in error
