@@ -17,6 +17,7 @@ from PIL import Image
 
 from inpainting.data import arrays
 from inpainting.data.folder import FolderDataModule
+from inpainting.data.imagenette import ImagenetteDataModule
 from inpainting.data.photos import PHOTOGRAPHS, PhotosDataModule
 from inpainting.data.places import PlacesDataModule
 from inpainting.errors import InputError
@@ -405,3 +406,57 @@ def test_the_yaml_makes_the_data_set(name, tmp_path):
     if name != "photos":
         with pytest.raises(InputError, match=r"type data\.root=PATH"):
             data.prepare_data()
+
+
+@pytest.fixture
+def imagenette_root(tmp_path) -> Path:
+    """Ten training images and three others of two classes in Imagenette's layout."""
+    for part, count in (("train", 10), ("val", 3)):
+        for wordnet_id, level in (("n01440764", 10), ("n03000684", 200)):
+            for index in range(count):
+                path = tmp_path / "imagenette2-160" / part / wordnet_id / f"{part}_{index}.JPEG"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (30, 20), (level + index, 5, 7)).save(path)
+    return tmp_path
+
+
+def imagenette(root: Path | None, **changes) -> ImagenetteDataModule:
+    own = {"root": root, "cache": "cache" if root is None else root / "cache", "size": "160px"}
+    own |= {"classes": ["tench", "n03000684"], "val_share": 0.2, "download": False}
+    return ImagenetteDataModule(**{**BASE, **own, **changes})
+
+
+def test_imagenette_takes_classes_by_name_or_id(imagenette_root):
+    splits = all_splits(imagenette(imagenette_root))
+    assert {name: len(split.files) for name, split in splits.items()} == {
+        "train": 16,
+        "val": 4,
+        "test": 6,
+    }
+    assert all(file.startswith("val/") for file in splits["test"].files)
+    assert all(
+        file.startswith("train/") for name in ("train", "val") for file in splits[name].files
+    )
+    assert splits["test"].labels.tolist() == [1, 1, 1, 0, 0, 0]  # chain saw comes before tench
+    one = all_splits(imagenette(imagenette_root, classes=["chain_saw"]))
+    assert sum(len(split.files) for split in one.values()) == 13
+    assert one["test"].images[0, 0, 0, 0] >= 195
+
+
+def test_what_imagenette_lacks_is_said(imagenette_root, tmp_path):
+    with pytest.raises(InputError, match="no class 'chainsaw'; did you mean chain saw"):
+        imagenette(imagenette_root, classes=["chainsaw"])
+    with pytest.raises(InputError, match="n02102040 has no images"):
+        imagenette(imagenette_root, classes=[]).prepare_data()
+    with pytest.raises(InputError, match=r"data\.size=80px: type 160px or 320px or full"):
+        imagenette(imagenette_root, size="80px")
+    with pytest.raises(InputError, match=r"data\.val_share=1"):
+        imagenette(imagenette_root, val_share=1)
+    with pytest.raises(InputError, match=r"type data\.root=PATH"):
+        imagenette(None).prepare_data()
+
+
+def test_the_real_imagenette_is_read(real_data, tmp_path):
+    data = imagenette(real_data("imagenette"), cache=tmp_path, image_size=32, classes=["church"])
+    counts = {name: len(split.files) for name, split in all_splits(data).items()}
+    assert counts == {"train": 10, "val": 2, "test": 5}
