@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from inpainting.errors import InputError
 from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
 from inpainting.nn.transformer import DecoderLayer, EncoderLayer
+from inpainting.tokens.dalle import DalleTokenizer
+from inpainting.tokens.dalle_weights import dalle_weights
 from inpainting.tokens.decoding import TokenDrawing, in_rounds, one_by_one
 from inpainting.tokens.fsq import FSQTokenizer, Quantizer
 from inpainting.tokens.masking import hidden_places, hidden_tokens, known_first
@@ -263,3 +265,104 @@ def test_a_run_keeps_its_tokenizer(command, tmp_path: Path, model: str) -> None:
 def test_an_image_size_that_is_no_multiple_of_the_patch_is_refused(failure) -> None:
     error = failure("train", *small("token_bert"), "data.image_size=30")
     assert "data.image_size=32" in error
+
+
+SIZES = {"n_hid": 64, "n_blk_per_group": 1, "vocab_size": 512}
+
+
+@pytest.fixture
+def pickled(tmp_path: Path) -> dict[str, str]:
+    """Files of the package's own pickled modules, as small as it makes them and as old ones are."""
+    dall_e = pytest.importorskip("dall_e")
+    torch.manual_seed(0)
+    paths = {}
+    decoder = dall_e.Decoder(n_init=16, **SIZES)
+    for module in decoder.modules():
+        if isinstance(module, nn.Upsample):
+            del module.recompute_scale_factor  # OpenAI's were pickled before torch had it
+    for name, network in (("encoder", dall_e.Encoder(**SIZES)), ("decoder", decoder)):
+        paths[name] = str(tmp_path / f"{name}.pkl")
+        torch.save(network, paths[name])
+    return paths
+
+
+def dalle(pickled: dict[str, str], cache: Path, **changes) -> tuple[DalleTokenizer, dict]:
+    tokenizer = DalleTokenizer(3, n_init=16, **SIZES)
+    settings = {"cache": cache, "download": False, "sha256": {}, **pickled, **changes}
+    return tokenizer, dalle_weights(tokenizer, None, **settings)
+
+
+def test_the_dalle_tokenizer_computes_what_the_package_does(pickled, tmp_path: Path) -> None:
+    from dall_e import map_pixels, unmap_pixels
+
+    tokenizer, facts = dalle(pickled, tmp_path / "cache")
+    image = torch.rand(2, 3, 24, 32)
+    encoder, decoder = (torch.load(path, weights_only=False) for path in pickled.values())
+    tokens = encoder(map_pixels(image)).argmax(1)
+    assert torch.equal(tokenizer.encode(image), tokens) and tokens.shape == (2, 3, 4)
+    for module in decoder.modules():
+        if isinstance(module, nn.Upsample):
+            module.recompute_scale_factor = None
+    one_hot = nn.functional.one_hot(tokens, 512).permute(0, 3, 1, 2).float()
+    wanted = unmap_pixels(decoder(one_hot)[:, :3].sigmoid())
+    torch.testing.assert_close(tokenizer.decode(tokens), wanted)
+    assert len(facts["tokenizer_encoder_sha256"]) == 64
+    # from now on the pickles are not opened
+    for part in ("encoder", "decoder"):
+        assert len(list((tmp_path / "cache/dalle").glob(f"{part}-*.safetensors"))) == 1
+
+
+def test_openais_sizes_have_openais_parameters() -> None:
+    pytest.importorskip("dall_e")
+    with torch.device("meta"):
+        tokenizer = DalleTokenizer(3)
+    assert count(tokenizer.encoder) == 53_786_240 and count(tokenizer.decoder) == 43_829_766
+
+
+def test_a_pickle_of_anything_else_is_not_opened(pickled, tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self):
+            return (Path.write_text, (tmp_path / "opened", "x"))
+
+    torch.save(Evil(), pickled["encoder"])
+    with pytest.raises(InputError, match=r"is not the DALL-E package's encoder"):
+        dalle(pickled, tmp_path / "cache")
+    assert not (tmp_path / "opened").exists()
+
+
+def test_what_is_missing_of_dalle_is_said(pickled, tmp_path: Path, monkeypatch) -> None:
+    nothing = {"encoder": None, "decoder": None}
+    with pytest.raises(
+        InputError, match=r"put https://.*encoder.pkl and https://.*decoder.pkl into"
+    ):
+        dalle(nothing, tmp_path / "cache")
+
+    def unreachable(address: str, file: str) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", unreachable)
+    with pytest.raises(InputError, match=r"cannot be fetched \(no network\): put https://"):
+        dalle(nothing, tmp_path / "cache", download=True)
+    with pytest.raises(InputError, match=r"tokenizer\.weights\.encoder=.*there is no such file"):
+        dalle({**pickled, "encoder": "nowhere.pkl"}, tmp_path / "cache")
+    with pytest.raises(InputError, match=r"not tokenizer\.weights\.sha256\.encoder=00"):
+        dalle(pickled, tmp_path / "cache", sha256={"encoder": "00"})
+    with pytest.raises(InputError, match="network of another size"):
+        settings = {"cache": tmp_path / "cache", "download": False, "sha256": {}, **pickled}
+        dalle_weights(DalleTokenizer(3, n_init=32, **SIZES), None, **settings)
+    with pytest.raises(InputError, match="3 channels"):
+        DalleTokenizer(1)
+
+
+def test_token_bert_trains_on_dalles_tokens(pickled, command, tmp_path: Path) -> None:
+    sizes = [f"+tokenizer.module.{name}={size}" for name, size in SIZES.items()]
+    paths = [f"tokenizer.weights.{name}={path}" for name, path in pickled.items()]
+    typed = [text for text in small("token_bert") if not text.startswith("tokenizer.")]
+    typed += ["tokenizer=dalle", "+tokenizer.module.n_init=16", *sizes, *paths]
+    command("train", *typed, "trainer.max_epochs=1", "hydra.run.dir=run")
+    assert not (tmp_path / "run/checkpoints/tokenizer.pt").exists()
+    numbers = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert len(numbers["tokenizer_decoder_sha256"]) == 64
+    command("evaluate", "run=run", "trainer=cpu", "hydra.run.dir=again")
+    again = json.loads((tmp_path / "again/metrics.json").read_text())
+    assert again["psnr_hole"] == numbers["psnr_hole"]

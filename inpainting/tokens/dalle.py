@@ -1,0 +1,57 @@
+"""The tokenizer of DALL-E: OpenAI's discrete autoencoder (arXiv 2102.12092)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpainting.errors import InputError
+from inpainting.tokens.tokenizer import Tokenizer
+
+
+class DalleTokenizer(Tokenizer):
+    """The encoder and decoder of the DALL-E package, in float32.
+
+    A token looks 93 px beyond its patch, so pixels that a hole erases change known tokens too.
+
+    Args:
+        channels: image channels, which must be 3
+        reach: how far beyond its patch a token is hidden by a hole, in pixels
+        sizes: of the networks, if they are not OpenAI's: `n_hid`, `n_blk_per_group`, `n_init`,
+            `vocab_size`
+
+    Raises:
+        InputError: the package is not installed, or the images are not RGB.
+    """
+
+    portable = False  # 390 MB, which every run would keep
+    stride = 8
+
+    def __init__(self, channels: int, reach: int = 0, **sizes: int):
+        super().__init__()
+        try:
+            from dall_e import Decoder, Encoder
+        except ImportError as error:
+            raise InputError("tokenizer=dalle: type pip install 'inpainting[dalle]'") from error
+        if channels != 3:
+            raise InputError(f"data.channels={channels}: tokenizer=dalle is for RGB, 3 channels")
+        of_encoder = {name: size for name, size in sizes.items() if name != "n_init"}
+        self.encoder, self.decoder = Encoder(**of_encoder), Decoder(**sizes)
+        self.vocab_size, self.reach = self.encoder.vocab_size, reach
+        for module in self.modules():  # it would compute in float16 on GPUs
+            if hasattr(module, "use_float16"):
+                module.use_float16 = False
+
+    def encode(self, image: Tensor) -> Tensor:
+        """See `Tokenizer`."""
+        from dall_e import map_pixels
+
+        return self.encoder(map_pixels(image.float())).argmax(1)
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """See `Tokenizer`."""
+        from dall_e import unmap_pixels
+
+        one_hot = F.one_hot(tokens, self.vocab_size).permute(0, 3, 1, 2).float()
+        # Three channels of means, then three of scales, which a logit-Laplace distribution has.
+        means = self.decoder(one_hot).float()[:, :3]
+        return unmap_pixels(torch.sigmoid(means))
