@@ -1,6 +1,7 @@
 """Tokens: FSQ, what a hole hides, transformers against torch's, decoding with a cache."""
 
 import json
+from math import exp, log
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from inpainting.nn.transformer import DecoderLayer, EncoderLayer
 from inpainting.tokens.dalle import DalleTokenizer
 from inpainting.tokens.dalle_weights import dalle_weights
 from inpainting.tokens.decoding import TokenDrawing, in_rounds, one_by_one
+from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, uniform_divergence
 from inpainting.tokens.fsq import FSQTokenizer, Quantizer
 from inpainting.tokens.masking import hidden_places, hidden_tokens, known_first
 from inpainting.tokens.sampling import drawn, filtered, hidden_after
@@ -366,3 +368,60 @@ def test_token_bert_trains_on_dalles_tokens(pickled, command, tmp_path: Path) ->
     command("evaluate", "run=run", "trainer=cpu", "hydra.run.dir=again")
     again = json.loads((tmp_path / "again/metrics.json").read_text())
     assert again["psnr_hole"] == numbers["psnr_hole"]
+
+
+@pytest.mark.parametrize("halvings", [1, 2, 3])
+def test_a_dvaes_token_sees_as_far_as_it_says(halvings: int) -> None:
+    torch.manual_seed(0)
+    network = DiscreteAutoencoder(3, 64, 8, halvings, 8)
+    image = torch.rand(1, 3, 128, 128, requires_grad=True)
+    place = 64 // network.stride
+    (slope,) = torch.autograd.grad(network.logits(image)[0, :, place, place].sum(), image)
+    rows = slope.abs().sum((0, 1, 3)).nonzero()
+    assert rows.min() == 64 - network.reach
+    assert rows.max() == 64 + network.stride - 1 + network.reach
+
+
+def test_the_dvaes_losses_have_the_values_computed_by_hand() -> None:
+    even = torch.zeros(1, 8, 2, 2)
+    assert uniform_divergence(even).item() == pytest.approx(0, abs=1e-6)
+    certain = torch.zeros(1, 8, 2, 2)
+    certain[:, 0] = 100.0
+    assert uniform_divergence(certain).item() == pytest.approx(4 * log(8), rel=1e-5)
+    # level 0.5 stays 0.5, whose logit is 0: |0 - 1| / e + 1 + ln(2 * 0.5 * 0.5)
+    half, one = torch.full((1, 1, 1, 1), 0.5), torch.ones(1, 1, 1, 1)
+    found = logit_laplace(one, one, half).item()
+    assert found == pytest.approx(exp(-1) + 1 + log(0.5))
+    # the density integrates to 1 over the levels from 0.1 to 0.9 and beyond
+    x = torch.linspace(1e-4, 1 - 1e-4, 20_001)
+    level = ((x - 0.1) / 0.8).view(-1, 1, 1, 1)
+    wide = torch.zeros(20_001, 1, 1, 1)
+    density = (-logit_laplace(wide, wide, level)).exp()
+    assert torch.trapezoid(density, x).item() == pytest.approx(1, abs=1e-3)
+
+
+def test_relaxed_tokens_become_one_hot_as_it_gets_colder() -> None:
+    network = DiscreteAutoencoder(3, 16, 8, 1, 8)
+    logits = torch.randn(64, 16, 4, 4)
+    warm, cold = (network.relaxed(logits, t, torch.Generator().manual_seed(0)) for t in (1.0, 0.01))
+    torch.testing.assert_close(warm.sum(1), torch.ones(64, 4, 4))
+    assert cold.max(1).values.mean() > 0.98 > warm.max(1).values.mean()
+    # the most likely relaxed token is a sample of the logits' softmax
+    shares = torch.nn.functional.one_hot(cold.argmax(1), 16).float().mean((0, 1, 2))
+    torch.testing.assert_close(shares, logits.softmax(1).mean((0, 2, 3)), atol=0.03, rtol=0)
+
+
+def test_a_dvae_that_was_trained_here_is_taken_as_tokenizer(
+    command, failure, tmp_path: Path
+) -> None:
+    command("train", *small("dvae"), "trainer.max_epochs=1", "hydra.run.dir=dvae")
+    typed = [text for text in small("token_bert") if not text.startswith("tokenizer.")]
+    typed += ["tokenizer=dvae", "trainer.max_epochs=1"]
+    command("train", *typed, "tokenizer.run=dvae", "hydra.run.dir=run")
+    numbers = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert numbers["tokenizer_run"] == "dvae"
+    state = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["state_dict"]
+    assert state["network.head.weight"].shape[0] == 64
+    command("train", *small("glcic"), "trainer.max_epochs=1", "hydra.run.dir=glcic")
+    error = failure("train", *typed, "tokenizer.run=glcic")
+    assert "its model is no tokenizer" in error

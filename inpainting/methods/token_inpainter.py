@@ -31,8 +31,7 @@ class TokenInpainter(Inpainter):
         tokenizer_weights: gives the tokenizer its weights, from the data or from files, and returns
             facts for `metrics.json`; called with the tokenizer and the data module, or None where
             there is none, unless the weights come from beside a checkpoint
-        reach: how far beyond its patch a token is hidden by a hole, in pixels; None takes the
-            tokenizer's own
+        reach: how far beyond its patch a token is hidden by a hole, in pixels
         context: what the known tokens are read from in training: "erased", the masked image as
             in every test, or "clean", the whole image as in report 000
         drawing: how tokens are drawn
@@ -51,7 +50,7 @@ class TokenInpainter(Inpainter):
         *,
         tokenizer: Tokenizer,
         tokenizer_weights: Callable[[Tokenizer, Any], dict[str, Any]],
-        reach: int | None,
+        reach: int,
         context: str,
         drawing: TokenDrawing,
         optimizer: Callable[[Any], Optimizer],
@@ -59,8 +58,7 @@ class TokenInpainter(Inpainter):
     ):
         super().__init__(**options)
         check_choice("model.context", context, ("erased", "clean"))
-        if reach is not None:
-            check_whole("model.reach", reach, 0)
+        check_whole("model.reach", reach, 0)
         self._tokenizer = (
             tokenizer.requires_grad_(False).eval(),
         )  # a tuple hides it from Lightning
@@ -68,8 +66,7 @@ class TokenInpainter(Inpainter):
         self._weighted = False
         if tokenizer.portable:
             self.frozen["tokenizer"] = tokenizer
-        self.reach = tokenizer.reach if reach is None else reach
-        self.size_multiple = tokenizer.stride
+        self.reach, self.size_multiple = reach, tokenizer.stride
         self.context, self.drawing, self.make_optimizer = context, drawing, optimizer
 
     @property

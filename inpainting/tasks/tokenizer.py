@@ -19,10 +19,13 @@ from torch import Tensor
 
 from inpainting.data.arrays import Split, writing
 from inpainting.errors import InputError, check_whole
-from inpainting.runs.checkpoints import read_checkpoint
+from inpainting.runs.checkpoints import load_weights, read_checkpoint
+from inpainting.runs.folder import Run
 from inpainting.runs.provenance import provenance
 from inpainting.tasks.batches import as_float, random_batches
+from inpainting.tasks.build import build
 from inpainting.tokens.fsq import FSQTokenizer
+from inpainting.tokens.tokenizer import Tokenizer
 
 VERSION = 1  # raise it with any change of the training: cached tokenizers are then ignored
 SEED = 8192  # a constant, so that trainings of all seeds have the same tokens
@@ -88,6 +91,25 @@ def trained_tokenizer(
         details["test_images"],
     )
     return {"tokenizer_psnr": details["psnr"], "tokenizer_usage": details["usage"]}
+
+
+def tokenizer_of_run(run: str) -> Tokenizer:
+    """Return the network of a run of model=dvae, with its best weights.
+
+    Raises:
+        InputError: the folder holds no run, or the run's model is no tokenizer.
+    """
+    opened = Run.open(run, "tokenizer.run")
+    method = build(opened.config.model)
+    if not isinstance(getattr(method, "network", None), Tokenizer):
+        raise InputError(f"tokenizer.run={run}: its model is no tokenizer; train one by model=dvae")
+    load_weights(method, opened.checkpoint("best", "tokenizer.run"), "tokenizer.run")
+    return method.network
+
+
+def facts_of_run(tokenizer: Tokenizer, data: Any, *, run: str) -> dict[str, Any]:
+    """Return what `metrics.json` says about a tokenizer that a run has trained."""
+    return {"tokenizer_run": run}
 
 
 def _fingerprint(split: Split, settings: dict[str, Any]) -> str:

@@ -11,11 +11,10 @@ from inpainting.tokens.tokenizer import Tokenizer
 class DalleTokenizer(Tokenizer):
     """The encoder and decoder of the DALL-E package, in float32.
 
-    A token looks 93 px beyond its patch, so pixels that a hole erases change known tokens too.
+    A token looks far beyond its patch, so pixels that a hole erases change known tokens too.
 
     Args:
         channels: image channels, which must be 3
-        reach: how far beyond its patch a token is hidden by a hole, in pixels
         sizes: of the networks, if they are not OpenAI's: `n_hid`, `n_blk_per_group`, `n_init`,
             `vocab_size`
 
@@ -25,8 +24,9 @@ class DalleTokenizer(Tokenizer):
 
     portable = False  # 390 MB, which every run would keep
     stride = 8
+    reach = 93  # of two blocks of three 3x3 convolutions at each of four scales, after one of 7x7
 
-    def __init__(self, channels: int, reach: int = 0, **sizes: int):
+    def __init__(self, channels: int, **sizes: int):
         super().__init__()
         try:
             from dall_e import Decoder, Encoder
@@ -36,7 +36,7 @@ class DalleTokenizer(Tokenizer):
             raise InputError(f"data.channels={channels}: tokenizer=dalle is for RGB, 3 channels")
         of_encoder = {name: size for name, size in sizes.items() if name != "n_init"}
         self.encoder, self.decoder = Encoder(**of_encoder), Decoder(**sizes)
-        self.vocab_size, self.reach = self.encoder.vocab_size, reach
+        self.vocab_size = self.encoder.vocab_size
         for module in self.modules():  # it would compute in float16 on GPUs
             if hasattr(module, "use_float16"):
                 module.use_float16 = False
