@@ -123,6 +123,7 @@ def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LOSSES = {
     "glcic": ("loss_completion", "loss_d", "loss_g", "loss_g_adversarial"),
     "cvae_gan": ("reconstruction", "prior", "loss_d", "margin", "fooling"),
+    "dvae": ("loss", "reconstruction", "divergence"),
 }
 # Sampling goes through the network several times, and sums of another order add up.
 TOLERANCE = {"ddpm": 1e-3}

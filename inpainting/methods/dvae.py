@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from inpainting.errors import InputError, check_choice
-from inpainting.losses import absolute_error, squared_error
+from inpainting.losses import absolute_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.rng import Generators
 from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, uniform_divergence
@@ -70,14 +70,7 @@ class DVAE(Inpainter):
         generator: Generators = None,
     ) -> Tensor:
         """Return what the tokens of the masked image decode to, (B, C, H, W); deterministic."""
-        return self.network.decode(self.network.encode(masked_image))
-
-    def evaluation_loss(
-        self, batch: Batch, prediction: Tensor | None, generator: Generators
-    ) -> Tensor:
-        """Compute the mean squared error of the reconstruction of whole images, (B,)."""
-        image = batch["image"]
-        return squared_error(self.network.decode(self.network.encode(image)), image)
+        return self.network(masked_image)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the mean objective of one batch; the mask is not used."""

@@ -186,14 +186,9 @@ def _ask(method: Inpainter, config: DictConfig) -> None:
     """Tell the method which attributes to show; say which are taken as 0 because none is typed.
 
     Raises:
-        InputError: the method is not told such an attribute, or there is none to edit by.
+        InputError: the method is not told such an attribute.
     """
     method.attributes.ask(config.attributes)
-    if config.edit and not method.attributes:
-        raise InputError(
-            "edit=true: this model was trained without attributes, so there is nothing to change; "
-            "type masks=FILE_OR_FOLDER instead"
-        )
     method.edits = config.edit
     for name in method.attributes.names:
         if name not in method.attributes.asked:

@@ -89,6 +89,10 @@ class DiscreteAutoencoder(Tokenizer):
         mixed = torch.einsum("bvhw,vc->bchw", tokens, self.vectors.weight.to(tokens.dtype))
         return self.decoder(mixed).float().chunk(2, dim=1)
 
+    def forward(self, image: Tensor) -> Tensor:
+        """Reconstruct images (B, C, H, W) from their most likely tokens."""
+        return self.decode(self.encode(image))
+
     def encode(self, image: Tensor) -> Tensor:
         """See `Tokenizer`."""
         return self.logits(image).argmax(1)
