@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from completing import completed
 from conftest import small
+from hydra.utils import instantiate
 from PIL import Image
 from torch import Tensor, nn
 
 from inpainting.errors import InputError
+from inpainting.metrics.texture import Texture, axis_energy
 from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
 from inpainting.nn.transformer import DecoderLayer, EncoderLayer
 from inpainting.tokens.dalle import DalleTokenizer
@@ -425,3 +428,73 @@ def test_a_dvae_that_was_trained_here_is_taken_as_tokenizer(
     command("train", *small("glcic"), "trainer.max_epochs=1", "hydra.run.dir=glcic")
     error = failure("train", *typed, "tokenizer.run=glcic")
     assert "its model is no tokenizer" in error
+
+
+def batch(hole: slice) -> dict[str, Tensor]:
+    torch.manual_seed(1)
+    mask = torch.zeros(2, 1, 32, 32)
+    mask[0, :, hole, hole] = 1
+    return {"image": torch.rand(2, 3, 32, 32), "mask": mask, "index": torch.arange(2)}
+
+
+@pytest.mark.parametrize("name", ["token_bert", "token_gpt"])
+def test_the_numbers_of_tokens_are_counted(composed, name: str) -> None:
+    config = composed(*small(name))
+    method = instantiate(config.model, _convert_="all").eval()
+    inputs = batch(slice(8, 24))  # four tokens of the first image, none of the second
+    completed = method.test_step(inputs, 0).completed
+    target = method.encoded(inputs["image"])
+    hidden = method.hidden(inputs["mask"])
+    assert hidden.sum((1, 2)).tolist() == [4, 0]
+    # a network that gives each true token the third highest logit
+    logits = torch.zeros(*target.shape, 8192).scatter_(-1, target[..., None], 1.0)
+    logits.scatter_(-1, (target[..., None] + 1) % 8192, 3.0)
+    logits.scatter_(-1, (target[..., None] + 2) % 8192, 2.0)
+    method.hidden_logits = lambda *_: logits
+    method._filled = torch.where(hidden, 7, target)
+    numbers = completed.numbers()
+    assert numbers["token_top1"][0] == 0 and numbers["token_top5"][0] == 1
+    assert numbers["collapse"][0] == 1 and numbers["tokens_changed"][0] == 0
+    assert all(values[1].isnan() for values in numbers.values())
+    method._filled[0, 1, 1] = 8
+    assert completed[:1].numbers()["collapse"].tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["token_bert", "token_gpt"])
+def test_the_logits_of_hidden_tokens_are_those_of_the_loss(composed, name: str) -> None:
+    method = instantiate(composed(*small(name)).model, _convert_="all").eval()
+    inputs = batch(slice(5, 21))
+    target, hidden = method.encoded(inputs["image"]), method.hidden(inputs["mask"])
+    logits = method.hidden_logits(target, target, hidden)
+    error = nn.functional.cross_entropy(logits.permute(0, 3, 1, 2), target, reduction="none")
+    wanted = (error * hidden).sum((1, 2)) / hidden.sum((1, 2)).clamp(min=1)
+    torch.testing.assert_close(method.token_loss(target, target, hidden), wanted)
+
+
+def test_lines_along_the_axes_are_told_from_others() -> None:
+    y, x = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
+    upright, slanted = torch.sin(x), torch.sin(x + y)
+    hole = torch.ones(1, 1, 16, 16, dtype=torch.bool)
+    for image, share in ((upright, 1.0), (slanted, 0.0)):
+        along, every = axis_energy(image[None, None], hole)
+        assert (along / every).item() == pytest.approx(share)
+    metric = Texture()
+    metric.reset(torch.device("cpu"))
+    first = (upright / 2 + 0.5)[None, None]
+    metric.update(completed(first, (slanted / 2 + 0.5)[None, None], hole.float()))
+    flat = torch.full((1, 1, 16, 16), 0.5)
+    flat[..., 0] = 0.52
+    metric.update(completed(torch.where(flat > 0.5, 0.6, 0.5), flat, hole.float()))
+    numbers = metric.compute()
+    assert numbers["axis_lines"] > 0.9
+    assert numbers["flat_contrast"] == pytest.approx(5, rel=0.05)  # 0.1 against 0.02, in 8 bits
+
+
+def test_a_run_measures_its_tokens(command, tmp_path: Path) -> None:
+    command(
+        "train", *small("token_gpt"), "trainer.max_epochs=1", "metrics=tokens", "hydra.run.dir=run"
+    )
+    numbers = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert 0 <= numbers["token_top1"] <= numbers["token_top5"] <= 1
+    assert numbers["tokens_changed"] == 0 <= numbers["collapse"] <= 1
+    assert numbers["flat_contrast"] is None or numbers["flat_contrast"] >= 0

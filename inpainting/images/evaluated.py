@@ -1,5 +1,6 @@
 """The results of an evaluated batch, which a method hands to the metrics and the grids."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -22,6 +23,8 @@ class Completed:
         attributes: (B, A) float32, the images' own, or None if the data set has none
         ways: (B, A, 2, C, H, W), for each attribute a completion that is to lack it and one
             that is to show it; None if the method has no attributes
+        numbers: when called, what the method itself measures of each image, (B,) by name; a metric
+            that wants it asks before the next batch
     """
 
     index: Tensor
@@ -32,6 +35,7 @@ class Completed:
     label: Tensor | None = None
     attributes: Tensor | None = None
     ways: Tensor | None = None
+    numbers: Callable[[], dict[str, Tensor]] = dict
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -39,8 +43,12 @@ class Completed:
 
     def __getitem__(self, keep: Tensor | slice) -> "Completed":
         """Select images by a (B,) bool tensor or a slice."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return Completed(*(None if value is None else value[keep] for value in values))
+
+        def numbers() -> dict[str, Tensor]:
+            return {name: values[keep] for name, values in self.numbers().items()}
+
+        values = (getattr(self, one.name) for one in fields(self) if one.name != "numbers")
+        return Completed(*(None if value is None else value[keep] for value in values), numbers)
 
     @property
     def first(self) -> Tensor:

@@ -3,6 +3,8 @@
 The interface of a method in `inpainting.methods.base` can be understood without this file.
 """
 
+from functools import partial
+
 import torch
 from lightning import LightningModule
 from torch import Tensor
@@ -59,8 +61,16 @@ class EvaluationSteps(LightningModule):
             completion=self._pasted(prediction, image, mask),
             label=batch.get("label"),
             attributes=batch.get("attributes"),
+            numbers=partial(self.numbers, batch),
             ways=torch.stack(ways, 1).unflatten(1, (-1, 2)) if ways else None,
         )
+
+    def numbers(self, batch: Batch) -> dict[str, Tensor]:
+        """Measure what completions do not show, such as an accuracy of tokens; (B,) by name.
+
+        It is called after the batch was completed. A metric states the numbers as its columns.
+        """
+        return {}
 
     def _pasted(self, prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
         """Paste predictions (B, k, C, H, W) into the hole, unless whole images are edited."""

@@ -64,6 +64,10 @@ class TokenBERT(TokenInpainter):
         how = (self.drawing, self.rounds, self.choice_temperature, generators)
         return in_rounds(self.network, tokens, hidden, *how)
 
+    def hidden_logits(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
+        """See `TokenInpainter`; all at once."""
+        return self.network(tokens, hidden)
+
     def token_loss(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
         """Compute the mean cross-entropy of each image's hidden tokens, or of all."""
         logits = self.network(tokens, hidden).permute(0, 3, 1, 2).float()

@@ -58,6 +58,13 @@ class TokenGPT(TokenInpainter):
         written = self.network.written(tokens, hidden, places)
         return one_by_one(written, tokens, places, present, self.drawing, generators)
 
+    def hidden_logits(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
+        """See `TokenInpainter`; each given the true ones before it."""
+        places, _ = hidden_places(hidden, hidden[0].numel())
+        logits = self.network(torch.where(hidden, target, tokens), hidden, places)
+        at = places.argsort(1)[..., None].expand_as(logits)
+        return logits.gather(1, at).unflatten(1, hidden.shape[1:])
+
     def token_loss(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
         """Compute the mean cross-entropy of the first hidden tokens of each image."""
         places, present = hidden_places(hidden, min(self.train_tokens, hidden[0].numel()))

@@ -64,6 +64,7 @@ class TokenInpainter(Inpainter):
         )  # a tuple hides it from Lightning
         self._weights_of, self.facts = tokenizer_weights, {}
         self._weighted = False
+        self._filled = torch.empty(0)  # tokens of the last prediction
         if tokenizer.portable:
             self.frozen["tokenizer"] = tokenizer
         self.reach, self.size_multiple = reach, tokenizer.stride
@@ -119,9 +120,41 @@ class TokenInpainter(Inpainter):
     ) -> Tensor:
         """Return images (B, C, H, W) decoded from filled tokens."""
         tokens = self.encoded(masked_image)
-        filled = self.fill_tokens(tokens, self.hidden(mask), generator)
+        self._filled = filled = self.fill_tokens(tokens, self.hidden(mask), generator)
         with torch.autocast(masked_image.device.type, enabled=False):
             return self.tokenizer.decode(filled)
+
+    @abstractmethod
+    def hidden_logits(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
+        """Return the logits (B, h, w, V) of hidden tokens, as `token_loss` scores them."""
+
+    def numbers(self, batch: Batch) -> dict[str, Tensor]:
+        """Measure the tokens of each image; NaN where a hole hides none.
+
+        - `token_top1`, `token_top5`: share of the hidden tokens that are the most likely one, or
+          among the five most likely
+        - `collapse`: 1 if the first completion has the same token everywhere in the hole
+        - `tokens_changed`: share of the known tokens that differ between image and masked image
+        """
+        image, mask = batch["image"], batch["mask"]
+        if not self.fits(*image.shape[-2:]):
+            return {}
+        hidden, target = self.hidden(mask), self.encoded(image)
+        tokens = self.encoded(erase(image, mask, self.fill))
+        likely = self.hidden_logits(target, tokens, hidden).topk(5, dim=-1).indices
+        right = likely == target[..., None]
+        count = hidden.sum((1, 2))
+        none = torch.where(count > 0, 0.0, torch.nan)
+        filled = self._filled[:: self.num_completions]
+        least = filled.masked_fill(~hidden, self.tokenizer.vocab_size).amin((1, 2))
+        most = filled.masked_fill(~hidden, -1).amax((1, 2))
+        changed = (tokens != target) & ~hidden
+        return {
+            "token_top1": (right[..., 0] & hidden).sum((1, 2)) / count,
+            "token_top5": (right.any(-1) & hidden).sum((1, 2)) / count,
+            "collapse": ((least == most) & (count > 1)).float() + none,
+            "tokens_changed": changed.sum((1, 2)) / (~hidden).sum((1, 2)).clamp(min=1) + none,
+        }
 
     def objective(self, batch: Batch, context: str) -> Tensor:
         """Compute the objective of each image, (B,)."""
