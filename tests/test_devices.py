@@ -94,7 +94,8 @@ def run_on_two(folder: Path, lines: list[list[str]]) -> None:
 
 def numbers(path: Path) -> dict:
     content = json.loads((path / "metrics.json").read_text())
-    return {k: v for k, v in content.items() if k.startswith(("psnr", "ssim", "l1", "loss", "n"))}
+    measured = {k: v for k, v in content.items() if v is not None}  # None without any hole
+    return {k: v for k, v in measured.items() if k.startswith(("psnr", "ssim", "l1", "loss", "n"))}
 
 
 # 11 test images on two processes: one of them gets a repeat, which must not count.

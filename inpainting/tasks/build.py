@@ -62,6 +62,7 @@ def shrink(config: DictConfig, typed: Sequence[str]) -> None:
         typed: overrides of the command line
     """
     keys = [text.lstrip("+").split("=")[0] for text in typed]
+    keys = [key for key in keys if "." in key]  # model=NAME chooses an option and sets no value
     small = OmegaConf.to_container(config.small) if config.small else {}
     for key, value in flat(small).items():
         if key and not any(key == own or key.startswith(f"{own}.") for own in keys):
