@@ -23,7 +23,7 @@ from inpainting.metrics.feature_distances import FrechetDistance
 from inpainting.metrics.labels import LabelAgreement
 from inpainting.metrics.summary import means
 from inpainting.nn.classifier import Classifier
-from inpainting.tasks.classifier import split_fingerprint, trained_classifier
+from inpainting.tasks.classifier import classifier_key, trained_classifier
 
 QUICK = {"epochs": 1, "least_steps": 10, "batch_size": 32, "lr": 0.01}
 QUICKLY = [f"metrics.label_agreement.classifier.{key}={value}" for key, value in QUICK.items()]
@@ -209,11 +209,11 @@ def test_other_images_labels_or_settings_are_another_classifiers() -> None:
     changed = images.copy()
     changed[2, 3, 3] = 1
     every = [
-        split_fingerprint(Split(images, [], labels), QUICK),
-        split_fingerprint(Split(changed, [], labels), QUICK),
-        split_fingerprint(Split(images.reshape(3, 2, 8, 1), [], labels), QUICK),
-        split_fingerprint(Split(images, [], np.array([0, 1, 0])), QUICK),
-        split_fingerprint(Split(images, [], labels), {**QUICK, "lr": 0.02}),
+        classifier_key(Split(images, [], labels), QUICK),
+        classifier_key(Split(changed, [], labels), QUICK),
+        classifier_key(Split(images.reshape(3, 2, 8, 1), [], labels), QUICK),
+        classifier_key(Split(images, [], np.array([0, 1, 0])), QUICK),
+        classifier_key(Split(images, [], labels), {**QUICK, "lr": 0.02}),
     ]
     assert len(set(every)) == 5
 

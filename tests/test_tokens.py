@@ -22,7 +22,7 @@ from inpainting.tokens.dalle_weights import dalle_weights
 from inpainting.tokens.decoding import TokenDrawing, in_rounds, one_by_one
 from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, uniform_divergence
 from inpainting.tokens.fsq import FSQTokenizer, Quantizer
-from inpainting.tokens.masking import hidden_places, hidden_tokens, known_first
+from inpainting.tokens.masking import hidden_places, hidden_tokens
 from inpainting.tokens.sampling import drawn, filtered, hidden_after
 
 GREEDY = TokenDrawing(0.0, None, None)
@@ -94,11 +94,8 @@ def test_a_token_is_hidden_by_any_pixel_of_its_patch_or_within_reach() -> None:
     assert hidden_tokens(square, 8, 0).sum((1, 2)).tolist() == [64, 81]
 
 
-def test_known_tokens_come_first_and_both_groups_are_in_reading_order() -> None:
+def test_hidden_tokens_come_in_the_order_of_reading() -> None:
     hidden = torch.tensor([[[True, False, True], [False, False, True]]])
-    order = known_first(hidden)
-    assert order.places.tolist() == [[1, 3, 4, 0, 2, 5]]
-    assert order.known.tolist() == [[True, True, True, False, False, False]]
     places, present = hidden_places(hidden, 4)
     assert places.tolist() == [[0, 2, 5, 1]] and present.tolist() == [[True, True, True, False]]
 

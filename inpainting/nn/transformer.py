@@ -71,31 +71,35 @@ class Attention(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
-def _feed_forward(width: int, hidden: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(width, hidden),
-        nn.ReLU(inplace=True),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, width),
-    )
-
-
-class EncoderLayer(nn.Module):
-    """Self-attention and a feed-forward network, each with a residual and a norm after it.
+class _Layer(nn.Module):
+    """What both layers have; each part gets a residual and a norm after it.
 
     Args:
         width: of a token's vector
-        heads: of the attention
+        heads: of every attention
         hidden: width of the feed-forward network
         dropout: in training
     """
 
+    parts: int  # of the layer, each with its norm
+
     def __init__(self, width: int, heads: int, hidden: int, dropout: float):
         super().__init__()
         self.attention = Attention(width, heads, dropout)
-        self.feed_forward = _feed_forward(width, hidden, dropout)
-        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(2)])
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, width),
+        )
+        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(self.parts)])
         self.dropout = nn.Dropout(dropout)
+
+
+class EncoderLayer(_Layer):
+    """Self-attention and a feed-forward network; see `_Layer` for the arguments."""
+
+    parts = 2
 
     def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
         """(B, length, width) to the same shape; `seen` as in `Attention`."""
@@ -104,23 +108,14 @@ class EncoderLayer(nn.Module):
         return self.norms[1](x + self.dropout(self.feed_forward(x)))
 
 
-class DecoderLayer(nn.Module):
-    """Causal self-attention, attention to a memory, and a feed-forward network.
+class DecoderLayer(_Layer):
+    """Causal self-attention, attention to a memory, and a feed-forward network; see `_Layer`."""
 
-    Args:
-        width: of a token's vector
-        heads: of both attentions
-        hidden: width of the feed-forward network
-        dropout: in training
-    """
+    parts = 3
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float):
-        super().__init__()
-        self.attention = Attention(width, heads, dropout)
+        super().__init__(width, heads, hidden, dropout)
         self.to_memory = Attention(width, heads, dropout)
-        self.feed_forward = _feed_forward(width, hidden, dropout)
-        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(3)])
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, memory: KeysValues, seen: Tensor | None = None) -> Tensor:
         """Decode all tokens at once, as training does.

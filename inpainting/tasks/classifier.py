@@ -1,21 +1,19 @@
 """The classifiers of labels and attributes that metrics judge with, trained once and cached.
 
-The folder `classifiers/<fingerprint>` of the cache holds its weights, and its accuracy in a json.
+The folder `classifiers/KEY` of the cache holds a classifier's weights, and its accuracy in a json.
 """
 
-import hashlib
-import json
 import logging
 import time
 from functools import cache as cache_calls
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 
-from inpainting.data.arrays import Split, writing
+from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError, check_whole
 from inpainting.metrics.attributes import UNLISTED
@@ -24,6 +22,7 @@ from inpainting.nn.classifier import Classifier
 from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.provenance import provenance
 from inpainting.tasks.classifier_training import accuracy, targets_of, train_classifier, untrained
+from inpainting.tasks.trained_once import fingerprint, trained_once
 
 VERSION = 1  # raise it with any change of network or training: cached classifiers are then ignored
 KEYS = {  # of the settings, for error messages
@@ -79,12 +78,12 @@ def trained_classifier(
         raise InputError(UNLABELLED)
     if of == "attributes" and split.attributes is None:
         raise InputError(UNLISTED)
-    folder = Path(cache).expanduser() / "classifiers" / split_fingerprint(split, settings)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            _write(folder, data, split, settings)
-    details = json.loads((folder / "classifier.json").read_text())
+    folder, details = trained_once(
+        cache,
+        "classifier",
+        classifier_key(split, settings),
+        partial(_train, data, split, settings),
+    )
     classifier = untrained(*(details[name] for name in SHAPE), settings)
     classifier.load_state_dict(read_checkpoint(folder / "classifier.pt", key)["state_dict"])
     _say_once(of, folder, 100 * details["accuracy"], details["test_images"])
@@ -97,27 +96,23 @@ def _say_once(of: str, folder: Path, share: float, count: int) -> None:
     log.info("%s are read by %s, right on %.2f %% of %d test images", of, folder, share, count)
 
 
-def split_fingerprint(split: Split, settings: dict[str, Any]) -> str:
+def classifier_key(split: Split, settings: dict[str, Any]) -> str:
     """Return 16 hex digits that change with any training image, label, attribute or setting."""
-    details = [VERSION, settings, split.images.shape, targets_of(split, settings).tolist()]
-    digest = hashlib.sha256(json.dumps(details, sort_keys=True).encode())
-    for start in range(0, len(split.images), 1024):
-        digest.update(np.ascontiguousarray(split.images[start : start + 1024]).data)
-    return digest.hexdigest()[:16]
+    return fingerprint(split, VERSION, settings, targets_of(split, settings).tolist())
 
 
-def _write(
-    folder: Path, data: InpaintingDataModule, split: Split, settings: dict[str, Any]
-) -> None:
-    of = settings.get("of", "labels")
-    log.info("there is no classifier of these %s in %s: one is trained now", of, folder.parent)
+def _train(
+    data: InpaintingDataModule, split: Split, settings: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Train a classifier, write its weights to a folder, and return what is known about it."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     began = time.perf_counter()
     network = train_classifier(split, settings, device)
     seconds = round(time.perf_counter() - began, 1)
     test = _split(data, "test")
     right = accuracy(network, test, device)
-    details = {
+    torch.save({"state_dict": network.cpu().state_dict()}, folder / "classifier.pt")
+    return {
         "data": type(data).__name__,
         "accuracy": float(right.mean()),
         "accuracies": dict(zip(test.attribute_names, np.atleast_1d(right).tolist(), strict=False)),
@@ -130,9 +125,6 @@ def _write(
         "seconds": seconds,
         **provenance(),
     }
-    with writing(folder) as part:
-        torch.save({"state_dict": network.cpu().state_dict()}, part / "classifier.pt")
-        (part / "classifier.json").write_text(json.dumps(details, indent=2) + "\n")
 
 
 def _split(data: InpaintingDataModule, name: str) -> Split:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inpainting.data.arrays import Split
 from inpainting.nn.classifier import Classifier
-from inpainting.tasks.batches import as_float, random_batches
+from inpainting.tasks.batches import as_float, mirrored, random_batches
 
 SEED = 60000  # a constant, so that trainings of all seeds are measured with the same classifier
 SMOOTHING = 0.05  # label smoothing, which keeps the features from growing without bound
@@ -39,7 +39,7 @@ def train_classifier(split: Split, settings: dict[str, Any], device: str = "cpu"
             logits = network(images.to(device))
             loss = F.cross_entropy(logits, wanted, label_smoothing=SMOOTHING)
         else:
-            logits = network(_mirrored(images, generator).to(device))
+            logits = network(mirrored(images, generator).to(device))
             loss = F.binary_cross_entropy_with_logits(logits, wanted)
         optimizer.zero_grad()
         loss.backward()
@@ -77,12 +77,6 @@ def untrained(channels: int, image_size: int, classes: int, settings: dict[str, 
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
         return Classifier(channels, image_size, classes, **widths)
-
-
-def _mirrored(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror half of the images (B, C, H, W), at random."""
-    mirror = torch.rand(len(image), generator=generator) < 0.5
-    return torch.where(mirror.view(-1, 1, 1, 1), image.flip(3), image)
 
 
 def _moved(image: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,29 +1,27 @@
 """Weights of a tokenizer, trained once on a data set's own training split and cached.
 
-The folder `tokenizers/<fingerprint>` of the cache holds them, and how well they reconstruct.
+The folder `tokenizers/KEY` of the cache holds them, and how well they reconstruct.
 """
 
-import hashlib
-import json
 import logging
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from filelock import FileLock
 from rich.progress import track
 from torch import Tensor
 
-from inpainting.data.arrays import Split, writing
+from inpainting.data.arrays import Split
 from inpainting.errors import InputError, check_whole
 from inpainting.runs.checkpoints import load_weights, read_checkpoint
 from inpainting.runs.folder import Run
 from inpainting.runs.provenance import provenance
-from inpainting.tasks.batches import as_float, random_batches
+from inpainting.tasks.batches import as_float, mirrored, random_batches
 from inpainting.tasks.build import build
+from inpainting.tasks.trained_once import fingerprint, trained_once
 from inpainting.tokens.fsq import FSQTokenizer
 from inpainting.tokens.tokenizer import Tokenizer
 
@@ -74,14 +72,14 @@ def trained_tokenizer(
             f"{tokenizer.stride} px; type data.image_size={side + -side % tokenizer.stride}"
         )
     settings = {"steps": steps, "batch_size": batch_size, "lr": lr, "network": str(tokenizer)}
-    folder = Path(cache).expanduser() / "tokenizers" / _fingerprint(split, settings)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            _write(folder, tokenizer, split, test, settings)
+    folder, details = trained_once(
+        cache,
+        "tokenizer",
+        fingerprint(split, VERSION, settings),
+        partial(_train, tokenizer, split, test, settings),
+    )
     state = read_checkpoint(folder / "tokenizer.pt", "tokenizer.weights")["state_dict"]
     tokenizer.load_state_dict(state)
-    details = json.loads((folder / "tokenizer.json").read_text())
     log.info(
         "images are tokenised by %s: %.2f dB, %.0f %% of %d tokens used on %d test images",
         folder,
@@ -112,15 +110,6 @@ def facts_of_run(tokenizer: Tokenizer, data: Any, *, run: str) -> dict[str, Any]
     return {"tokenizer_run": run}
 
 
-def _fingerprint(split: Split, settings: dict[str, Any]) -> str:
-    """Return 16 hex digits that change with any training image or setting."""
-    details = [VERSION, settings, split.images.shape]
-    digest = hashlib.sha256(json.dumps(details, sort_keys=True).encode())
-    for start in range(0, len(split.images), 1024):
-        digest.update(np.ascontiguousarray(split.images[start : start + 1024]).data)
-    return digest.hexdigest()[:16]
-
-
 def train_tokenizer(tokenizer: FSQTokenizer, split: Split, settings: dict[str, Any]) -> None:
     """Train to reconstruct images, mirrored at random; equal input gives equal weights."""
     steps, size, lr = (settings[name] for name in ("steps", "batch_size", "lr"))
@@ -130,9 +119,7 @@ def train_tokenizer(tokenizer: FSQTokenizer, split: Split, settings: dict[str, A
     device = next(tokenizer.parameters()).device
     batches = random_batches(len(split.images), size, steps, generator)
     for batch in track(batches, "training a tokenizer of the images", steps):
-        image = as_float(split.images[batch])
-        mirror = torch.rand(len(image), generator=generator) < 0.5
-        image = torch.where(mirror.view(-1, 1, 1, 1), image.flip(3), image).to(device)
+        image = mirrored(as_float(split.images[batch]), generator).to(device)
         # The absolute error keeps edges; the squared one, what PSNR counts.
         error = tokenizer(image) - image
         loss = error.abs().mean() + error.square().mean()
@@ -156,10 +143,10 @@ def reconstruction(tokenizer: FSQTokenizer, split: Split) -> tuple[float, float]
     return float(torch.cat(found).mean()), float(used.float().mean())
 
 
-def _write(
-    folder: Path, tokenizer: FSQTokenizer, split: Split, test: Split, settings: dict[str, Any]
-) -> None:
-    log.info("there is no tokenizer of these images in %s: one is trained now", folder.parent)
+def _train(
+    tokenizer: FSQTokenizer, split: Split, test: Split, settings: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Train a tokenizer, write its weights to a folder, and return what is known about it."""
     began = time.perf_counter()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.random.fork_rng(devices=[]):
@@ -172,7 +159,9 @@ def _write(
     psnr, usage = reconstruction(tokenizer.requires_grad_(False), test)
     if not math.isfinite(psnr):
         raise InputError(f"tokenizer.weights.lr={settings['lr']}: the training diverged; type less")
-    details = {
+    state: dict[str, Tensor] = {k: v.cpu() for k, v in tokenizer.state_dict().items()}
+    torch.save({"state_dict": state}, folder / "tokenizer.pt")
+    return {
         "psnr": psnr,
         "usage": usage,
         "vocab_size": tokenizer.vocab_size,
@@ -182,7 +171,3 @@ def _write(
         "seconds": round(time.perf_counter() - began, 1),
         **provenance(),
     }
-    state: dict[str, Tensor] = {k: v.cpu() for k, v in tokenizer.state_dict().items()}
-    with writing(folder) as part:
-        torch.save({"state_dict": state}, part / "tokenizer.pt")
-        (part / "tokenizer.json").write_text(json.dumps(details, indent=2) + "\n")

@@ -1,6 +1,4 @@
-"""Which tokens a hole hides, and grids of tokens put into the order in which they are decoded."""
-
-from typing import NamedTuple
+"""Which tokens a hole hides, and where they lie."""
 
 import torch
 import torch.nn.functional as F
@@ -8,12 +6,12 @@ from torch import Tensor
 
 
 def hidden_tokens(mask: Tensor, stride: int, reach: int) -> Tensor:
-    """Return which tokens depend on any pixel of the hole.
+    """Return which tokens a hole hides: those whose patch it touches, widened by `reach`.
 
     Args:
         mask: (B, 1, H, W); any value above 0 belongs to the hole
         stride: side of a token's patch, in pixels
-        reach: how far a token looks beyond its patch, in pixels
+        reach: how far beyond its patch a token is hidden, in pixels
 
     Returns:
         (B, h, w) bool
@@ -21,25 +19,6 @@ def hidden_tokens(mask: Tensor, stride: int, reach: int) -> Tensor:
     hole = (mask > 0).float()
     size = stride + 2 * reach
     return F.max_pool2d(F.pad(hole, (reach,) * 4), size, stride)[:, 0] > 0
-
-
-class Order(NamedTuple):
-    """The tokens of each image, the known ones first, each group in the order of reading.
-
-    Attributes:
-        places: (B, L) int64, the position in the grid of the token that stands at each place
-        known: (B, L) bool, True at places of known tokens
-    """
-
-    places: Tensor
-    known: Tensor
-
-
-def known_first(hidden: Tensor) -> Order:
-    """Order the tokens of grids (B, h, w) bool by whether they are hidden."""
-    flat = hidden.flatten(1)
-    places = flat.to(torch.uint8).argsort(dim=1, stable=True)
-    return Order(places, ~flat.gather(1, places))
 
 
 def hidden_places(hidden: Tensor, length: int) -> tuple[Tensor, Tensor]:
