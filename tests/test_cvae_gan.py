@@ -22,7 +22,7 @@ from inpainting.losses import (
     gradient_penalty,
     prior_divergence,
 )
-from inpainting.methods.adversary import Adversary, DeathWatch
+from inpainting.methods.adversary import Adversary, DeathWatch, Seen
 from inpainting.methods.cvae_gan import CVAEGAN
 from inpainting.nn.cvae_gan import ConditionalVAE, FaceDiscriminator
 from inpainting.nn.diff_augment import DiffAugment
@@ -193,8 +193,8 @@ def test_the_batch_size_does_not_change_the_meaning_of_the_losses() -> None:
     once = model.reconstruction(logits, batch).mean()
     torch.testing.assert_close(model.reconstruction(logits.repeat(2, 1, 1, 1), twice).mean(), once)
     fake = torch.rand(2, 3, 32, 32)
-    loss, _ = model.adversary.criticism(batch["image"], fake)
-    again, _ = model.adversary.criticism(twice["image"], fake.repeat(2, 1, 1, 1))
+    loss, _ = model.adversary.criticism(Seen(batch["image"]), Seen(fake))
+    again, _ = model.adversary.criticism(Seen(twice["image"]), Seen(fake.repeat(2, 1, 1, 1)))
     torch.testing.assert_close(loss, again)
 
 
@@ -256,21 +256,21 @@ def test_real_and_fake_images_are_augmented_alike_and_pass_gradients_on() -> Non
 
 
 def test_the_gradient_penalty_comes_at_every_sixteenth_step() -> None:
-    image, fake = torch.rand(2, 4, 3, 32, 32)
+    real, fake = (Seen(images) for images in torch.rand(2, 4, 3, 32, 32))
     punished = adversary(penalty_weight=1.0)
     kept = [
         "penalty" in scalars
         for step in range(33)
-        for _, scalars in punished.objectives(image, fake, step)
+        for _, scalars in punished.objectives(real, fake, step)
     ]
     assert [step for step, present in enumerate(kept) if present] == [0, 16, 32]
 
 
 def test_features_draw_the_fake_towards_the_image() -> None:
     matching = adversary(weight=0.0, feature_weight=1.0)
-    image = torch.rand(2, 3, 32, 32)
-    assert matching.criticism(image, image)[0].item() == pytest.approx(0, abs=1e-6)
-    assert matching.criticism(image, torch.rand(2, 3, 32, 32))[0] > 0.001
+    real, fake = (Seen(images) for images in torch.rand(2, 2, 3, 32, 32))
+    assert matching.criticism(real, real)[0].item() == pytest.approx(0, abs=1e-6)
+    assert matching.criticism(real, fake)[0] > 0.001
 
 
 def test_a_dead_discriminator_is_said_once_an_epoch(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,7 +18,7 @@ from inpainting.errors import InputError, check_choice
 from inpainting.images.algebra import composite, erase
 from inpainting.images.membrane import membrane
 from inpainting.losses import cross_entropy, prior_divergence
-from inpainting.methods.adversary import Adversary, DeathWatch, noting_gradient
+from inpainting.methods.adversary import Adversary, DeathWatch, Seen, noting_gradient
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.nn.average import Average, decay_after
 from inpainting.nn.cvae_gan import ConditionalVAE
@@ -88,6 +88,12 @@ class CVAEGAN(Inpainter):
                 "up to below 1, and a temperature of 0 or more"
             )
         check_choice("model.discriminator_input", discriminator_input, ("raw", "composite"))
+        told = adversary.network.attributes
+        if told and told != network.attributes:
+            raise InputError(
+                f"model.adversary.network.attributes={told}: type "
+                f"{network.attributes} as the decoder is told, or [] for none"
+            )
         self.network, self.average = network, Average(network)
         self.adversary, self.stages = adversary, stages
         self.reconstruction_weight, self.prior_weight = reconstruction_weight, prior_weight
@@ -96,18 +102,17 @@ class CVAEGAN(Inpainter):
         self.ema_decay, self.watch = ema_decay, DeathWatch()
         self.make_optimizers = (optimizer, optimizer_discriminator, optimizer_fine_tuning)
 
-    def sampled(
+    def latent(
         self,
         network: ConditionalVAE | Average,
         masked_image: Tensor,
-        attributes: Tensor | None,
         generator: Generators,
         temperature: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Decode a sample of each latent; return its logits, and the latent's mean and logvar."""
+        """Return a sample of each latent, its mean and its logvar, all (B, latent)."""
         mean, logvar = network.encode(masked_image)
         noise = temperature * normal_(torch.empty_like(mean), generator)
-        return network.decode(network.sample(mean, logvar, noise), attributes), mean, logvar
+        return network.sample(mean, logvar, noise), mean, logvar
 
     def joined(self, prediction: Tensor, masked_image: Tensor, mask: Tensor) -> Tensor:
         """Let the prediction (B, C, H, W) join the known pixels smoothly, if configured."""
@@ -125,10 +130,9 @@ class CVAEGAN(Inpainter):
         generator: Generators = None,
     ) -> Tensor:
         """Return images (B, C, H, W) that the averaged network decodes from sampled latents."""
-        logits, _, _ = self.sampled(
-            self.average.network, masked_image, attributes, generator, self.temperature
-        )
-        return self.joined(logits.sigmoid(), masked_image, mask)
+        network = self.average.network
+        z, _, _ = self.latent(network, masked_image, generator, self.temperature)
+        return self.joined(network.decode(z, attributes).sigmoid(), masked_image, mask)
 
     def reconstruction(self, logits: Tensor, batch: Batch) -> Tensor:
         """Compute R of each image, (B,)."""
@@ -140,8 +144,9 @@ class CVAEGAN(Inpainter):
     ) -> Tensor:
         """Compute the objective of pre-training with the averaged network, (B,)."""
         masked_image = erase(batch["image"], batch["mask"], self.fill)
-        wanted = self.attributes.wanted(batch)
-        logits, *latent = self.sampled(self.average.network, masked_image, wanted, generator)
+        network = self.average.network
+        z, *latent = self.latent(network, masked_image, generator)
+        logits = network.decode(z, self.attributes.wanted(batch))
         return self.reconstruction(logits, batch) + self.prior_weight * prior_divergence(*latent)
 
     @property
@@ -165,24 +170,33 @@ class CVAEGAN(Inpainter):
         pretraining, discriminating, fine_tuning = self.optimizers()
         stage = self.stages.at(*self._position)
         masked_image = erase(batch["image"], batch["mask"], self.fill)
+        wanted = self.attributes.wanted(batch)
         with torch.set_grad_enabled(stage != WARM_UP):
-            wanted = self.attributes.wanted(batch)
-            logits, *latent = self.sampled(self.network, masked_image, wanted, None)
+            z, *latent = self.latent(self.network, masked_image, None)
+            logits = self.network.decode(z, wanted)
         reconstruction = self.reconstruction(self._noting("reconstruction", logits), batch).mean()
         prior = prior_divergence(*latent).mean()
         self.scalars.add(reconstruction=reconstruction, prior=prior)
         if stage == PRETRAINING:
             self._step(pretraining, reconstruction + self.prior_weight * prior)
         else:
-            fake = self.fake(self._noting("discriminator", logits).sigmoid(), masked_image, batch)
-            steps = self.adversary.objectives(batch["image"], fake.detach(), self.batches_seen)
-            for objective, scalars in steps:
+            real, asked = Seen(batch["image"], wanted), wanted
+            if self.adversary.network.attributes:
+                # Fakes that show what another face of the batch shows: the discriminator then
+                # tells the decoder what an attribute looks like where the rest of the face speaks
+                # against it.
+                asked = wanted.roll(1, 0)
+                with torch.set_grad_enabled(stage != WARM_UP):
+                    logits = self.network.decode(z, asked)
+            image = self.fake(self._noting("discriminator", logits).sigmoid(), masked_image, batch)
+            detached = Seen(image.detach(), asked)
+            for objective, scalars in self.adversary.objectives(real, detached, self.batches_seen):
                 self._step(discriminating, objective)
                 self.scalars.add(**scalars)
             if stage == FINE_TUNING:
                 loss = self.reconstruction_weight * reconstruction + self.prior_weight * prior
                 with frozen(self.adversary):
-                    criticism, scalars = self.adversary.criticism(batch["image"], fake)
+                    criticism, scalars = self.adversary.criticism(real, Seen(image, asked))
                     self._step(fine_tuning, loss + criticism)
                 self.scalars.add(**scalars)
         if stage != WARM_UP:
