@@ -456,3 +456,42 @@ def test_fine_tuning_starts_from_another_run(trained: Path, command, tmp_path: P
         for name, value in first.items()
         if name.startswith("adversary")
     )
+
+
+def test_a_discriminator_of_another_kind_starts_anew(
+    trained: Path, command, tmp_path: Path
+) -> None:
+    settings = [text for text in small("cvae_gan") if not text.startswith("data")]
+    settings = [text for text in settings if "stages" not in text]
+    typed = [*settings, *FACES[:3], "data.batch_size=8", "model.stages.pretrain=0"]
+    typed += ["trainer.max_epochs=1", "model.adversary.network.attributes=${data.attributes}"]
+    start = f"init_from={trained}/checkpoints/pretraining.ckpt"
+    command("train", *typed, start, "hydra.run.dir=told")
+    assert "holds another adversary; a new one starts" in (tmp_path / "told/train.log").read_text()
+    state = torch.load(tmp_path / "told/checkpoints/last.ckpt", weights_only=False)["state_dict"]
+    name = "adversary.network.attribute_head.parametrizations.weight.original"
+    assert state[name].shape[0] == 1 and state[name].isfinite().all()
+
+
+def test_a_discriminator_that_is_told_attributes_weighs_them() -> None:
+    told = FaceDiscriminator(3, 32, width=4, norm="none", attributes=["smiling", "eyeglasses"])
+    image = torch.rand(1, 3, 32, 32)
+    blank = told(image, torch.full((1, 2), 0.5))  # neither present nor absent
+    plain = told.head(told.maps(image)[-1]).flatten()
+    torch.testing.assert_close(blank, plain)
+    own = told.attribute_head(told.maps(image)[-1]).flatten()
+    # present adds an attribute's own logit, absent subtracts it
+    seen = told(image, torch.tensor([[1.0, 0.0]]))
+    torch.testing.assert_close(seen, plain + own[0] - own[1])
+    with pytest.raises(InputError, match=r"model\.adversary\.network\.attributes=\['hat'\]"):
+        method(adversary=adversary(network=FaceDiscriminator(3, 32, 4, attributes=["hat"])))
+    with pytest.raises(InputError, match=r"model\.adversary\.feature_weight=1"):
+        adversary(network=told, feature_weight=1)
+
+
+def test_fakes_show_what_another_face_shows_where_the_discriminator_is_told_it() -> None:
+    wanted = torch.tensor([[0.0], [1.0], [1.0]])
+    assert method().shown(wanted) is wanted
+    told = adversary(network=FaceDiscriminator(3, 32, 4, attributes=["smiling"]))
+    assert method(adversary=told).shown(wanted).tolist() == [[1.0], [0.0], [1.0]]
+    assert method(attributes=[], network=ConditionalVAE(3, 32, 4, 8)).shown(None) is None

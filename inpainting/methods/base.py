@@ -47,6 +47,8 @@ class Inpainter(TrainingHooks, EvaluationSteps):
 
     # Arguments the weights depend on: a checkpoint loads under other values but produces garbage.
     bound_to_weights: tuple[str, ...] = ()
+    # Networks that only a training needs: another training may start from this one without them.
+    only_trains: tuple[str, ...] = ()
     trained = True  # False: the method has no weights to fit
     stochastic = False  # True: `predict` draws random numbers, in evaluation from seeded generators
     size_multiple = 1

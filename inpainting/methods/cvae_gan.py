@@ -61,6 +61,7 @@ class CVAEGAN(Inpainter):
 
     stochastic = True
     bound_to_weights = ("network", "adversary.network", "attributes")
+    only_trains = ("adversary",)
 
     def __init__(
         self,
@@ -180,27 +181,31 @@ class CVAEGAN(Inpainter):
         if stage == PRETRAINING:
             self._step(pretraining, reconstruction + self.prior_weight * prior)
         else:
-            real, asked = Seen(batch["image"], wanted), wanted
-            if self.adversary.network.attributes:
-                # Fakes that show what another face of the batch shows: the discriminator then
-                # tells the decoder what an attribute looks like where the rest of the face speaks
-                # against it.
-                asked = wanted.roll(1, 0)
+            real, shown = Seen(batch["image"], wanted), self.shown(wanted)
+            if shown is not wanted:
                 with torch.set_grad_enabled(stage != WARM_UP):
-                    logits = self.network.decode(z, asked)
+                    logits = self.network.decode(z, shown)
             image = self.fake(self._noting("discriminator", logits).sigmoid(), masked_image, batch)
-            detached = Seen(image.detach(), asked)
+            detached = Seen(image.detach(), shown)
             for objective, scalars in self.adversary.objectives(real, detached, self.batches_seen):
                 self._step(discriminating, objective)
                 self.scalars.add(**scalars)
             if stage == FINE_TUNING:
                 loss = self.reconstruction_weight * reconstruction + self.prior_weight * prior
                 with frozen(self.adversary):
-                    criticism, scalars = self.adversary.criticism(real, Seen(image, asked))
+                    criticism, scalars = self.adversary.criticism(real, Seen(image, shown))
                     self._step(fine_tuning, loss + criticism)
                 self.scalars.add(**scalars)
         if stage != WARM_UP:
             self.average.update(self.network, decay_after(self.batches_seen, self.ema_decay))
+
+    def shown(self, wanted: Tensor | None) -> Tensor | None:
+        """Return the attributes (B, A) that fakes show: `wanted`, or those of another face.
+
+        A discriminator that is told the attributes can teach what one looks like where the rest of
+        the face speaks against it, if fakes show it there.
+        """
+        return wanted.roll(1, 0) if self.adversary.network.attributes else wanted
 
     def fake(self, prediction: Tensor, masked_image: Tensor, batch: Batch) -> Tensor:
         """Return what the discriminator sees as fake, (B, C, H, W)."""

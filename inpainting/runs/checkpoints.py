@@ -1,5 +1,6 @@
 """Loading checkpoints; no other module of this package reads them."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,8 @@ from inpainting.runs.folder import Run
 
 if TYPE_CHECKING:
     from lightning import LightningModule
+
+log = logging.getLogger(__name__)
 
 
 def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
@@ -35,18 +38,33 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
     return checkpoint
 
 
-def load_weights(method: "LightningModule", path: Path, key: str) -> None:
+def load_weights(
+    method: "LightningModule", path: Path, key: str, afresh: tuple[str, ...] = ()
+) -> None:
     """Load the weights of a checkpoint, and of the frozen networks beside it, into a method.
 
     Args:
         method: takes the weights
         path: of the checkpoint
         key: what the user typed to name it
+        afresh: names of the method's networks that keep their own weights, with a line that says
+            so, where those of the checkpoint do not fit
 
     Raises:
         InputError: the checkpoint cannot be read, or its weights do not fit the method.
     """
     state = read_checkpoint(path, key)["state_dict"]
+    own = method.state_dict()
+    for name in afresh:
+        prefix = f"{name}."
+        mine, theirs = (
+            {entry: value.shape for entry, value in weights.items() if entry.startswith(prefix)}
+            for weights in (own, state)
+        )
+        if mine != theirs:
+            log.warning("%s: %s holds another %s; a new one starts", key, path, name)
+            state = {entry: value for entry, value in state.items() if entry not in theirs}
+            state |= {entry: own[entry] for entry in mine}
     try:
         method.load_state_dict(state)
     except RuntimeError as error:

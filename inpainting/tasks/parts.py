@@ -80,7 +80,8 @@ def method_to_train(config: DictConfig, folder: Path) -> Inpainter:
         Run(folder).check_network(config.model)
     method = build_method(config.model, config)
     if config.init_from is not None:
-        load_weights(method, checkpoint_path(config.init_from, "init_from"), "init_from")
+        path = checkpoint_path(config.init_from, "init_from")
+        load_weights(method, path, "init_from", method.only_trains)
     return method
 
 
