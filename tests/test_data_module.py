@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inpainting.data.arrays import Split
-from inpainting.data.augment import FlipZoom
+from inpainting.data.augment import Flip, FlipZoom
 from inpainting.data.base import InpaintingDataModule
 from inpainting.data.dataset import draw_masks
 from inpainting.errors import InputError
@@ -172,3 +172,22 @@ def test_fewer_images_than_a_batch_and_an_all_hole_mask_are_refused() -> None:
 
     with pytest.raises(InputError, match="covers all of it"):
         draw_masks(everything, 2, 8, 8, 0)
+
+
+def test_flip_mirrors_half_exactly_and_tells_which() -> None:
+    plain = {
+        int(i): x
+        for b in batches(tiny(), "train")
+        for i, x in zip(b["index"], b["image"], strict=True)
+    }
+    found = batches(tiny(augment=Flip()), "train")
+    assert all("variant" not in batch for batch in batches(tiny(augment=Flip()), "val"))
+    variants = torch.cat([batch["variant"] for batch in found])
+    assert 0 < variants.sum() < len(variants)
+    for batch in found:
+        assert batch["image"].is_contiguous(memory_format=torch.channels_last)
+        for index, variant, image in zip(
+            batch["index"], batch["variant"], batch["image"], strict=True
+        ):
+            before = plain[int(index)]
+            assert torch.equal(image, before.flip(2) if variant else before)

@@ -187,7 +187,7 @@ def test_a_classifier_is_trained_once_by_its_own_chance(digits, tmp_path: Path, 
     with caplog.at_level(logging.INFO):
         first = trained_classifier(digits, cache=tmp_path / "a", **QUICK)
         again = trained_classifier(digits, cache=tmp_path / "a", **QUICK)
-    assert sum("trained now" in record.message for record in caplog.records) == 1
+    assert sum("made now" in record.message for record in caplog.records) == 1
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(6)
     elsewhere = trained_classifier(digits, cache=tmp_path / "b", **QUICK)
@@ -200,7 +200,7 @@ def test_of_several_processes_one_trains(digits, tmp_path: Path, caplog) -> None
     with caplog.at_level(logging.INFO), ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(trained_classifier, digits, cache=tmp_path, **QUICK) for _ in range(2)]
         first, second = (job.result().state_dict() for job in jobs)
-    assert sum("trained now" in record.message for record in caplog.records) == 1
+    assert sum("made now" in record.message for record in caplog.records) == 1
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 

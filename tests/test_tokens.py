@@ -495,3 +495,31 @@ def test_a_run_measures_its_tokens(command, tmp_path: Path) -> None:
     assert 0 <= numbers["token_top1"] <= numbers["token_top5"] <= 1
     assert numbers["tokens_changed"] == 0 <= numbers["collapse"] <= 1
     assert numbers["flat_contrast"] is None or numbers["flat_contrast"] >= 0
+
+
+FLIP = "++data.augment={_target_:inpainting.data.augment.Flip}"
+ZOOM = "++data.augment={_target_:inpainting.data.augment.FlipZoom,zoom:1.5}"
+
+
+def test_tokens_that_were_computed_beforehand_train_the_same_network(
+    command, tmp_path: Path
+) -> None:
+    states = {}
+    typed = ["train", *small("token_bert"), "trainer.max_epochs=2"]
+    for name, more in {
+        "cached": [FLIP],
+        "again": [FLIP],
+        "each": [FLIP, "model.token_grids=null"],
+        "zoomed": [ZOOM],
+    }.items():
+        command(*typed, *more, f"hydra.run.dir={name}")
+        path = tmp_path / name / "checkpoints/last.ckpt"
+        states[name] = torch.load(path, weights_only=False)["state_dict"]
+        said = (tmp_path / name / "train.log").read_text()
+        assert ("lacks a token_grid" in said) == (name == "cached")
+        assert ("every step computes their tokens" in said) == (name == "zoomed")
+    for name in ("again", "each"):
+        assert all(torch.equal(value, states[name][key]) for key, value in states["cached"].items())
+    (file,) = (tmp_path / "cache/token_grids").glob("*/tokens.npy")
+    grids = np.load(file)
+    assert grids.shape[0] == 2 and not np.array_equal(grids[0], grids[1])

@@ -1,5 +1,6 @@
 """Augmentation of training batches, on the device."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -34,3 +35,41 @@ class FlipZoom:
         grid = F.affine_grid(theta, list(image.shape), align_corners=False)
         moved = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
         return moved.contiguous(memory_format=torch.channels_last)
+
+
+class FiniteAugmentation(ABC):
+    """An augmentation that makes one of a few variants of an image.
+
+    So what is computed from the variants, such as their tokens, can be computed once.
+
+    Attributes:
+        variants: their number; a batch tells the variant of each image under "variant"
+    """
+
+    variants: int
+
+    def __call__(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """Augment (B, C, H, W) images."""
+        return self.made(image, self.drawn(image, generator))
+
+    @abstractmethod
+    def drawn(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw the variant of each image, (B,) int64 from 0 to `variants` - 1."""
+
+    @abstractmethod
+    def made(self, image: Tensor, variant: Tensor) -> Tensor:
+        """Return the given variant (B,) of each image (B, C, H, W)."""
+
+
+class Flip(FiniteAugmentation):
+    """Mirror images left to right, each with probability 1/2."""
+
+    variants = 2
+
+    def drawn(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw 0 or, to mirror an image, 1."""
+        return (torch.rand(len(image), generator=generator, device=image.device) < 0.5).long()
+
+    def made(self, image: Tensor, variant: Tensor) -> Tensor:
+        """Mirror the images (B, C, H, W) whose variant is 1."""
+        return torch.where(variant.view(-1, 1, 1, 1) == 1, image.flip(3), image)

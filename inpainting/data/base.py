@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from inpainting.data.arrays import Split
 from inpainting.data.attributes import attribute_columns
+from inpainting.data.augment import FiniteAugmentation
 from inpainting.data.dataset import Batch, ImageDataset, as_read, draw_masks
 from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind
@@ -211,7 +212,10 @@ class InpaintingDataModule(LightningDataModule):
         fitting = self.trainer is not None and self.trainer.training
         if fitting:
             self._start_epoch(image.device)
-        if fitting and self.augment is not None:
+        if fitting and isinstance(self.augment, FiniteAugmentation):
+            batch["variant"] = self.augment.drawn(image, self.generator)
+            image = self.augment.made(image, batch["variant"])
+        elif fitting and self.augment is not None:
             image = self.augment(image, self.generator)
         if "mask" in batch:
             mask = batch["mask"].unsqueeze(1).float().div_(255)

@@ -31,6 +31,8 @@ class TokenInpainter(Inpainter):
         tokenizer_weights: gives the tokenizer its weights, from the data or from files, and returns
             facts for `metrics.json`; called with the tokenizer and the data module, or None where
             there is none, unless the weights come from beside a checkpoint
+        token_grids: returns the tokens of all training images, (variants, N, h, w), or None to
+            compute them in every step; called with the tokenizer and the data module
         reach: how far beyond its patch a token is hidden by a hole, in pixels
         context: what the known tokens are read from in training: "erased", the masked image as
             in every test, or "clean", the whole image as in report 000
@@ -50,6 +52,7 @@ class TokenInpainter(Inpainter):
         *,
         tokenizer: Tokenizer,
         tokenizer_weights: Callable[[Tokenizer, Any], dict[str, Any]],
+        token_grids: Callable[[Tokenizer, Any], Tensor | None] | None,
         reach: int,
         context: str,
         drawing: TokenDrawing,
@@ -64,6 +67,7 @@ class TokenInpainter(Inpainter):
         )  # a tuple hides it from Lightning
         self._weights_of, self.facts = tokenizer_weights, {}
         self._weighted = False
+        self._grids_of, self._grids = token_grids, None
         self._filled = torch.empty(0)  # tokens of the last prediction
         if tokenizer.portable:
             self.frozen["tokenizer"] = tokenizer
@@ -82,6 +86,13 @@ class TokenInpainter(Inpainter):
             self.facts = self._weights_of(self._tokenizer[0], data)
             self._tokenizer[0].requires_grad_(False).eval()
             self._weighted = True
+
+    def on_fit_start(self) -> None:
+        """Get the tokens of the training images."""
+        super().on_fit_start()
+        if self._grids_of is not None:
+            grids = self._grids_of(self.tokenizer, self.trainer.datamodule)
+            self._grids = None if grids is None else grids.to(self.device)
 
     def on_frozen_loaded(self, name: str) -> None:
         """Take notice of the tokenizer's weights."""
@@ -156,10 +167,9 @@ class TokenInpainter(Inpainter):
             "tokens_changed": changed.sum((1, 2)) / (~hidden).sum((1, 2)).clamp(min=1) + none,
         }
 
-    def objective(self, batch: Batch, context: str) -> Tensor:
-        """Compute the objective of each image, (B,)."""
-        image, mask = batch["image"], batch["mask"]
-        target = tokens = self.encoded(image)
+    def objective(self, batch: Batch, target: Tensor, context: str) -> Tensor:
+        """Compute the objective of each image, (B,), given its tokens (B, h, w)."""
+        image, mask, tokens = batch["image"], batch["mask"], target
         # Tokens that see their own patch alone are the same in the masked image.
         if context == "erased" and self.tokenizer.reach:
             tokens = self.encoded(erase(image, mask, self.fill))
@@ -169,11 +179,16 @@ class TokenInpainter(Inpainter):
         self, batch: Batch, prediction: Tensor | None, generator: Generators
     ) -> Tensor:
         """Compute the objective given the tokens of the masked image, (B,)."""
-        return self.objective(batch, "erased")
+        return self.objective(batch, self.encoded(batch["image"]), "erased")
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the mean objective of one batch."""
-        loss = self.objective(batch, self.context).mean()
+        if self._grids is None:
+            target = self.encoded(batch["image"])
+        else:
+            index = batch["index"]
+            target = self._grids[batch.get("variant", torch.zeros_like(index)), index].long()
+        loss = self.objective(batch, target, self.context).mean()
         self.scalars.add(loss=loss)
         return loss
 

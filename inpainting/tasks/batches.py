@@ -22,9 +22,3 @@ def random_batches(
 def as_float(images: np.ndarray) -> Tensor:
     """Convert (B, H, W, C) uint8 to (B, C, H, W) float32 in [0, 1]."""
     return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div_(255)
-
-
-def mirrored(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror half of the images (B, C, H, W), at random."""
-    mirror = torch.rand(len(image), generator=generator) < 0.5
-    return torch.where(mirror.view(-1, 1, 1, 1), image.flip(3), image)

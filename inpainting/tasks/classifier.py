@@ -22,7 +22,7 @@ from inpainting.nn.classifier import Classifier
 from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.provenance import provenance
 from inpainting.tasks.classifier_training import accuracy, targets_of, train_classifier, untrained
-from inpainting.tasks.trained_once import fingerprint, trained_once
+from inpainting.tasks.made_once import fingerprint, made_once
 
 VERSION = 1  # raise it with any change of network or training: cached classifiers are then ignored
 KEYS = {  # of the settings, for error messages
@@ -78,7 +78,7 @@ def trained_classifier(
         raise InputError(UNLABELLED)
     if of == "attributes" and split.attributes is None:
         raise InputError(UNLISTED)
-    folder, details = trained_once(
+    folder, details = made_once(
         cache,
         "classifier",
         classifier_key(split, settings),

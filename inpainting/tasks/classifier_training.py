@@ -10,8 +10,9 @@ from rich.progress import track
 from torch import Tensor
 
 from inpainting.data.arrays import Split
+from inpainting.data.augment import Flip
 from inpainting.nn.classifier import Classifier
-from inpainting.tasks.batches import as_float, mirrored, random_batches
+from inpainting.tasks.batches import as_float, random_batches
 
 SEED = 60000  # a constant, so that trainings of all seeds are measured with the same classifier
 SMOOTHING = 0.05  # label smoothing, which keeps the features from growing without bound
@@ -39,7 +40,7 @@ def train_classifier(split: Split, settings: dict[str, Any], device: str = "cpu"
             logits = network(images.to(device))
             loss = F.cross_entropy(logits, wanted, label_smoothing=SMOOTHING)
         else:
-            logits = network(mirrored(images, generator).to(device))
+            logits = network(Flip()(images, generator).to(device))
             loss = F.binary_cross_entropy_with_logits(logits, wanted)
         optimizer.zero_grad()
         loss.backward()

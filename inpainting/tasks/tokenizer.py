@@ -15,13 +15,14 @@ from rich.progress import track
 from torch import Tensor
 
 from inpainting.data.arrays import Split
+from inpainting.data.augment import Flip
 from inpainting.errors import InputError, check_whole
 from inpainting.runs.checkpoints import load_weights, read_checkpoint
 from inpainting.runs.folder import Run
 from inpainting.runs.provenance import provenance
-from inpainting.tasks.batches import as_float, mirrored, random_batches
+from inpainting.tasks.batches import as_float, random_batches
 from inpainting.tasks.build import build
-from inpainting.tasks.trained_once import fingerprint, trained_once
+from inpainting.tasks.made_once import fingerprint, made_once
 from inpainting.tokens.fsq import FSQTokenizer
 from inpainting.tokens.tokenizer import Tokenizer
 
@@ -72,7 +73,7 @@ def trained_tokenizer(
             f"{tokenizer.stride} px; type data.image_size={side + -side % tokenizer.stride}"
         )
     settings = {"steps": steps, "batch_size": batch_size, "lr": lr, "network": str(tokenizer)}
-    folder, details = trained_once(
+    folder, details = made_once(
         cache,
         "tokenizer",
         fingerprint(split, VERSION, settings),
@@ -115,7 +116,7 @@ def train_tokenizer(tokenizer: FSQTokenizer, split: Split, settings: dict[str, A
     steps, size, lr = (settings[name] for name in ("steps", "batch_size", "lr"))
     optimizer = torch.optim.AdamW(tokenizer.parameters(), lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
-    generator = torch.Generator().manual_seed(SEED)
+    generator, mirrored = torch.Generator().manual_seed(SEED), Flip()
     device = next(tokenizer.parameters()).device
     batches = random_batches(len(split.images), size, steps, generator)
     for batch in track(batches, "training a tokenizer of the images", steps):

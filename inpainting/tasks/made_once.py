@@ -1,4 +1,4 @@
-"""Keeps small networks that are trained once on a training split, such as a judge, in a cache."""
+"""Keeps what is made once from a training split, such as a judge or its tokens, in a cache."""
 
 import hashlib
 import json
@@ -15,31 +15,31 @@ from inpainting.data.arrays import Split, writing
 log = logging.getLogger(__name__)
 
 
-def trained_once(
-    cache: str | Path, kind: str, key: str, train: Callable[[Path], Mapping[str, Any]]
+def made_once(
+    cache: str | Path, kind: str, key: str, make: Callable[[Path], Mapping[str, Any]]
 ) -> tuple[Path, dict[str, Any]]:
-    """Return the folder of a trained network; train it first if the cache lacks it.
+    """Return the folder of what was made; make it first if the cache lacks it.
 
-    If several processes ask for it, one trains and the others wait. What a training wrote before it
-    was interrupted is not kept.
+    If several processes ask for it, one makes it and the others wait. What was written before an
+    interruption is not kept.
 
     Args:
-        cache: a folder; each network gets a folder `KINDs/KEY` in it
-        kind: name of what is trained, such as "tokenizer"
-        key: changes with all that the training depends on; see `fingerprint`
-        train: writes the weights to a folder, and returns what is known about them
+        cache: a folder; all that is made gets a folder `KINDs/KEY` in it
+        kind: name of what is made, such as "tokenizer"
+        key: changes with all that it depends on; see `fingerprint`
+        make: writes files to a folder, and returns what is known about them
 
     Returns:
-        the folder, and what is known about the weights, from its `KIND.json`
+        the folder, and what is known about its files, from its `KIND.json`
     """
     folder = Path(cache).expanduser() / f"{kind}s" / key
     facts = folder / f"{kind}.json"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            log.info("%s lacks a %s of these images: one is trained now", folder.parent, kind)
+            log.info("%s lacks a %s of these images: it is made now", folder.parent, kind)
             with writing(folder) as part:
-                known = train(part)
+                known = make(part)
                 (part / facts.name).write_text(json.dumps(known, indent=2) + "\n")
     return folder, json.loads(facts.read_text())
 
