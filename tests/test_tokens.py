@@ -12,6 +12,7 @@ from conftest import small
 from hydra.utils import instantiate
 from PIL import Image
 from torch import Tensor, nn
+from torchs_transformer import torchs_decoder, torchs_encoder
 
 from inpainting.errors import InputError
 from inpainting.metrics.texture import Texture, axis_energy
@@ -147,26 +148,6 @@ def test_rounds_keep_what_is_certain_and_fill_everything() -> None:
     assert len(calls) == 1
 
 
-def torchs_encoder(layer: EncoderLayer) -> nn.TransformerEncoderLayer:
-    width, hidden = layer.norms[0].normalized_shape[0], layer.feed_forward[0].out_features
-    other = nn.TransformerEncoderLayer(width, layer.attention.heads, hidden, 0.0, batch_first=True)
-    take_attention(other.self_attn, layer.attention)
-    take_rest(other, layer)
-    return other
-
-
-def take_attention(theirs: nn.MultiheadAttention, ours: nn.Module) -> None:
-    theirs.in_proj_weight.data, theirs.in_proj_bias.data = ours.into.weight, ours.into.bias
-    theirs.out_proj.load_state_dict(ours.out.state_dict())
-
-
-def take_rest(theirs: nn.Module, ours: nn.Module) -> None:
-    theirs.linear1.load_state_dict(ours.feed_forward[0].state_dict())
-    theirs.linear2.load_state_dict(ours.feed_forward[3].state_dict())
-    for number, norm in enumerate(ours.norms, 1):
-        getattr(theirs, f"norm{number}").load_state_dict(norm.state_dict())
-
-
 def scrambled(layer: nn.Module) -> nn.Module:
     torch.manual_seed(0)
     for parameter in layer.parameters():
@@ -185,10 +166,7 @@ def test_the_encoder_layer_is_torchs() -> None:
 
 def test_the_decoder_layer_is_torchs_at_once_and_step_by_step() -> None:
     ours = scrambled(DecoderLayer(32, 4, 64, 0.0)).eval()
-    theirs = nn.TransformerDecoderLayer(32, 4, 64, 0.0, batch_first=True).eval()
-    take_attention(theirs.self_attn, ours.attention)
-    take_attention(theirs.multihead_attn, ours.to_memory)
-    take_rest(theirs, ours)
+    theirs = torchs_decoder(ours).eval()
     x, memory, seen = torch.randn(2, 5, 32), torch.randn(2, 7, 32), torch.rand(2, 7) > 0.3
     seen[:, 0] = True
     causal = nn.Transformer.generate_square_subsequent_mask(5)
