@@ -18,12 +18,13 @@ from inpainting.errors import InputError
 from inpainting.metrics.texture import Texture, axis_energy
 from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
 from inpainting.nn.transformer import DecoderLayer, EncoderLayer
+from inpainting.rng import image_generators
 from inpainting.tokens.dalle import DalleTokenizer
 from inpainting.tokens.dalle_weights import dalle_weights
-from inpainting.tokens.decoding import TokenDrawing, in_rounds, one_by_one
+from inpainting.tokens.decoding import Holes, TokenDrawing, in_rounds, one_by_one
 from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, uniform_divergence
 from inpainting.tokens.fsq import FSQTokenizer, Quantizer
-from inpainting.tokens.masking import hidden_places, hidden_tokens
+from inpainting.tokens.masking import first_places, hidden_tokens
 from inpainting.tokens.sampling import drawn, filtered, hidden_after
 
 GREEDY = TokenDrawing(0.0, None, None)
@@ -97,20 +98,21 @@ def test_a_token_is_hidden_by_any_pixel_of_its_patch_or_within_reach() -> None:
 
 def test_hidden_tokens_come_in_the_order_of_reading() -> None:
     hidden = torch.tensor([[[True, False, True], [False, False, True]]])
-    places, present = hidden_places(hidden, 4)
+    places, present = first_places(hidden.flatten(1), 4)
     assert places.tolist() == [[0, 2, 5, 1]] and present.tolist() == [[True, True, True, False]]
 
 
 def test_unlikely_tokens_are_left_out() -> None:
+    torch.manual_seed(0)
     logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
     assert filtered(logits, 2, None).isfinite().tolist() == [[True, True, False, False]]
     assert filtered(logits, None, 0.5).isfinite().tolist() == [[True, False, False, False]]
     assert filtered(logits, None, 0.51).isfinite().tolist() == [[True, True, False, False]]
     assert filtered(logits, None, 1.0).isfinite().all()
-    many = drawn(logits.expand(20_000, 4), 1.0, torch.Generator().manual_seed(0), None, None)
+    many = drawn(logits.expand(20_000, 4), 1.0, torch.rand(20_000, 4), None, None)
     shares = many.bincount(minlength=4) / 20_000
     torch.testing.assert_close(shares, logits.exp()[0], atol=0.012, rtol=0)
-    cold = drawn(logits.expand(100, 4), 0.05, torch.Generator().manual_seed(0), None, None)
+    cold = drawn(logits.expand(100, 4), 0.05, torch.rand(100, 4), None, None)
     assert (cold == 0).float().mean() > 0.95
     for wrong in ((-1, None, None), (1, 0, None), (1, None, 1.5)):
         with pytest.raises(InputError, match=r"model\.drawing\."):
@@ -125,26 +127,32 @@ def test_the_rounds_follow_a_cosine_and_reveal_one_token_at_least() -> None:
     assert all(one[2] == 0 for one in left)
 
 
+def holes_of(tokens: Tensor, hidden: Tensor) -> Holes:
+    length = int(hidden.sum((1, 2)).max())
+    return Holes(tokens, *first_places(hidden.flatten(1), length), hidden)
+
+
 def test_rounds_keep_what_is_certain_and_fill_everything() -> None:
     hidden = torch.zeros(1, 2, 3, dtype=torch.bool)
     hidden[0, :, 1:] = True
     tokens = torch.tensor([[[9, 9, 9], [9, 9, 9]]])
     calls = []
 
-    def logits_of(grid: Tensor, still: Tensor) -> Tensor:
+    def logits_of(grid: Tensor, still: Tensor, places: Tensor) -> Tensor:
         calls.append(still.clone())
         logits = torch.zeros(1, 2, 3, 10)
         # the token of a position is its column; the second row is more certain than the first
         for y, x in still[0].nonzero().tolist():
             logits[0, y, x, x] = 5.0 * (1 + y)
-        return logits
+        return logits.flatten(1, 2)[:, places[0]]
 
-    filled = in_rounds(logits_of, tokens, hidden, GREEDY, 4, 0.0, None)
+    holes = holes_of(tokens, hidden)
+    filled = in_rounds(logits_of, holes, GREEDY, 4, 0.0, None)
     assert filled.tolist() == [[[9, 1, 2], [9, 1, 2]]]
     assert [int(still.sum()) for still in calls] == [4, 3, 2, 1]
     assert calls[2][0, 0].tolist() == [False, True, True]  # the first row is left for later
     calls.clear()
-    in_rounds(logits_of, tokens, hidden, GREEDY, 1, 0.0, None)
+    in_rounds(logits_of, holes, GREEDY, 1, 0.0, None)
     assert len(calls) == 1
 
 
@@ -184,13 +192,13 @@ def test_cached_and_uncached_decoding_write_the_same_tokens(seed: int) -> None:
     network = TokenEncoderDecoder(50, 32, 2, 4, 64, 0.0).eval()
     tokens, hidden = torch.randint(50, (4, 5, 6)), torch.rand(4, 5, 6) > 0.6
     hidden[3] = True  # no token is known
-    length = int(hidden.sum((1, 2)).max())
-    places, present = hidden_places(hidden, length)
+    holes = holes_of(tokens, hidden)
+    _, places, present, _ = holes
     with torch.no_grad():
         written = network.written(tokens, hidden, places)
-        cached = one_by_one(written, tokens, places, present, GREEDY, None)
+        cached = one_by_one(written, holes, GREEDY, None)
         grid = torch.where(hidden, 0, tokens)
-        for i in range(length):  # the whole model for each token
+        for i in range(places.shape[1]):  # the whole model for each token
             token = network(grid, hidden, places)[:, i].argmax(-1, keepdim=True)
             new = grid.flatten(1).scatter(1, places[:, i : i + 1], token).view_as(grid)
             grid = torch.where(present[:, i].view(-1, 1, 1), new, grid)
@@ -202,10 +210,11 @@ def test_no_transformer_reads_what_is_hidden() -> None:
     torch.manual_seed(0)
     tokens, hidden = torch.randint(50, (2, 4, 4)), torch.rand(2, 4, 4) > 0.5
     other = torch.where(hidden, torch.randint(50, (2, 4, 4)), tokens)
+    every = torch.arange(16).expand(2, 16)
     bert = TokenEncoder(50, None, 32, 2, 4, 64, 0.0).eval()
-    torch.testing.assert_close(bert(tokens, hidden), bert(other, hidden))
+    torch.testing.assert_close(bert(tokens, hidden, every), bert(other, hidden, every))
     gpt = TokenEncoderDecoder(50, 32, 2, 4, 64, 0.0).eval()
-    places, _ = hidden_places(hidden, 3)
+    places, _ = first_places(hidden.flatten(1), 3)
     first = [gpt(grid, hidden, places)[:, 0] for grid in (tokens, other)]
     torch.testing.assert_close(*first)
     later = tokens.flatten(1).scatter(1, places[:, 2:], 7).view_as(tokens)  # the third token
@@ -215,7 +224,8 @@ def test_no_transformer_reads_what_is_hidden() -> None:
 def test_positions_are_told_apart() -> None:
     torch.manual_seed(0)
     bert = TokenEncoder(50, None, 32, 2, 4, 64, 0.0).eval()
-    logits = bert(torch.full((1, 3, 4), 7), torch.ones(1, 3, 4, dtype=torch.bool))[0].flatten(0, 1)
+    nothing = torch.full((1, 3, 4), 7), torch.ones(1, 3, 4, dtype=torch.bool)
+    logits = bert(*nothing, torch.arange(12)[None])[0]
     assert len(logits.unique(dim=0)) == 12
 
 
@@ -419,13 +429,15 @@ def test_the_numbers_of_tokens_are_counted(composed, name: str) -> None:
     inputs = batch(slice(8, 24))  # four tokens of the first image, none of the second
     completed = method.test_step(inputs, 0).completed
     target = method.encoded(inputs["image"])
-    hidden = method.hidden(inputs["mask"])
+    holes = method.holes(target, inputs["mask"])
+    hidden = holes.hidden
     assert hidden.sum((1, 2)).tolist() == [4, 0]
     # a network that gives each true token the third highest logit
-    logits = torch.zeros(*target.shape, 8192).scatter_(-1, target[..., None], 1.0)
-    logits.scatter_(-1, (target[..., None] + 1) % 8192, 3.0)
-    logits.scatter_(-1, (target[..., None] + 2) % 8192, 2.0)
-    method.hidden_logits = lambda *_: logits
+    true = holes.at_places(target)[..., None]
+    logits = torch.zeros(2, 4, 8192).scatter_(-1, true, 1.0)
+    logits.scatter_(-1, (true + 1) % 8192, 3.0)
+    logits.scatter_(-1, (true + 2) % 8192, 2.0)
+    method.logits = lambda *_: logits
     method._filled = torch.where(hidden, 7, target)
     numbers = completed.numbers()
     assert numbers["token_top1"][0] == 0 and numbers["token_top5"][0] == 1
@@ -435,15 +447,42 @@ def test_the_numbers_of_tokens_are_counted(composed, name: str) -> None:
     assert completed[:1].numbers()["collapse"].tolist() == [0]
 
 
-@pytest.mark.parametrize("name", ["token_bert", "token_gpt"])
-def test_the_logits_of_hidden_tokens_are_those_of_the_loss(composed, name: str) -> None:
-    method = instantiate(composed(*small(name)).model, _convert_="all").eval()
+@pytest.mark.parametrize("more", [[], ["model.loss_on=all"]])
+def test_token_berts_objective_is_the_cross_entropy_of_what_it_says(composed, more: list) -> None:
+    method = instantiate(composed(*small("token_bert"), *more).model, _convert_="all").eval()
     inputs = batch(slice(5, 21))
-    target, hidden = method.encoded(inputs["image"]), method.hidden(inputs["mask"])
-    logits = method.hidden_logits(target, target, hidden)
-    error = nn.functional.cross_entropy(logits.permute(0, 3, 1, 2), target, reduction="none")
-    wanted = (error * hidden).sum((1, 2)) / hidden.sum((1, 2)).clamp(min=1)
-    torch.testing.assert_close(method.token_loss(target, target, hidden), wanted)
+    target = method.encoded(inputs["image"])
+    holes = method.holes(target, inputs["mask"])
+    every = torch.arange(16).expand(2, 16)
+    logits = method.network(target, holes.hidden, every).view(2, 4, 4, -1).permute(0, 3, 1, 2)
+    error = nn.functional.cross_entropy(logits, target, reduction="none")
+    wanted = (error * holes.hidden).sum((1, 2)) / holes.hidden.sum((1, 2)).clamp(min=1)
+    if more:
+        wanted = error.mean((1, 2))
+    torch.testing.assert_close(method.token_loss(target, holes), wanted)
+
+
+def test_a_hole_of_more_tokens_than_are_trained_is_refused(failure) -> None:
+    error = failure("train", *small("token_gpt"), "model.train_tokens=2", "trainer.max_epochs=1")
+    assert "model.train_tokens=2: a hole hides" in error and "type model.train_tokens=" in error
+
+
+@pytest.mark.parametrize("name", ["token_bert", "token_gpt"])
+def test_an_image_is_filled_alike_in_any_batch(composed, name: str) -> None:
+    """Whatever the others' holes, drawn at a temperature, by its own generator."""
+    typed = ["model.drawing.temperature=1.0", "mask=none"]
+    method = instantiate(composed(*small(name), *typed).model, _convert_="all").eval()
+    image, mask = torch.rand(3, 3, 32, 32), torch.zeros(3, 1, 32, 32)
+    for number, side in enumerate((10, 20, 30)):
+        mask[number, :, :side, :side] = 1
+    index = torch.arange(3)
+    with torch.no_grad():
+        together = method.predict(image, mask, None, image_generators(index, image.device, 0))
+        for number in range(3):
+            one = slice(number, number + 1)
+            generators = image_generators(index[one], image.device, 0)
+            alone = method.predict(image[one], mask[one], None, generators)
+            torch.testing.assert_close(together[one], alone)
 
 
 def test_lines_along_the_axes_are_told_from_others() -> None:

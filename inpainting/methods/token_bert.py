@@ -8,14 +8,14 @@ of its own, and rounds by confidence (MaskGIT, arXiv 2202.04200) fill instead of
 from collections.abc import Callable
 from typing import Any
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor
 
 from inpainting.errors import InputError, check_choice, check_whole
 from inpainting.methods.token_inpainter import TokenInpainter
 from inpainting.nn.token_transformers import TokenEncoder
 from inpainting.rng import Generators
-from inpainting.tokens.decoding import in_rounds
+from inpainting.tokens.decoding import Holes, in_rounds
 
 
 class TokenBERT(TokenInpainter):
@@ -59,19 +59,20 @@ class TokenBERT(TokenInpainter):
             "num_completions": self.num_completions,
         }
 
-    def fill_tokens(self, tokens: Tensor, hidden: Tensor, generators: Generators) -> Tensor:
+    def fill_tokens(self, holes: Holes, generators: Generators) -> Tensor:
         """See `TokenInpainter`."""
         how = (self.drawing, self.rounds, self.choice_temperature, generators)
-        return in_rounds(self.network, tokens, hidden, *how)
+        return in_rounds(self.network, holes, *how)
 
-    def hidden_logits(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
+    def logits(self, target: Tensor, holes: Holes) -> Tensor:
         """See `TokenInpainter`; all at once."""
-        return self.network(tokens, hidden)
+        return self.network(holes.tokens, holes.hidden, holes.places)
 
-    def token_loss(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
-        """Compute the mean cross-entropy of each image's hidden tokens, or of all."""
-        logits = self.network(tokens, hidden).permute(0, 3, 1, 2).float()
-        error = F.cross_entropy(logits, target, reduction="none")  # (B, h, w)
-        if self.loss_on == "all":
-            return error.mean((1, 2))
-        return (error * hidden).sum((1, 2)) / hidden.sum((1, 2)).clamp(min=1)
+    def token_loss(self, target: Tensor, holes: Holes) -> Tensor:
+        """Compute the mean cross-entropy of each image's hidden tokens, or of all; (B,)."""
+        if self.loss_on == "hidden":
+            return super().token_loss(target, holes)
+        count = target[0].numel()
+        places = torch.arange(count, device=target.device).expand(len(target), count)
+        present = torch.ones_like(places, dtype=torch.bool)
+        return super().token_loss(target, holes._replace(places=places, present=present))

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Optimizer
 
-from inpainting.errors import check_choice, check_whole
+from inpainting.errors import InputError, check_choice, check_whole
 from inpainting.images.algebra import erase
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.rng import Generators
-from inpainting.tokens.decoding import TokenDrawing
-from inpainting.tokens.masking import hidden_tokens
+from inpainting.tokens.decoding import Holes, TokenDrawing
+from inpainting.tokens.masking import first_places, hidden_tokens
 from inpainting.tokens.tokenizer import Tokenizer
 
 
@@ -36,6 +37,8 @@ class TokenInpainter(Inpainter):
         reach: how far beyond its patch a token is hidden by a hole, in pixels
         context: what the known tokens are read from in training: "erased", the masked image as
             in every test, or "clean", the whole image as in report 000
+        train_tokens: hidden tokens of an image that a training step predicts, the first ones; a
+            number that no step has to ask the device for
         drawing: how tokens are drawn
         optimizer: builds the optimiser of the transformer's parameters
         options: keyword arguments of `Inpainter`
@@ -55,6 +58,7 @@ class TokenInpainter(Inpainter):
         token_grids: Callable[[Tokenizer, Any], Tensor | None] | None,
         reach: int,
         context: str,
+        train_tokens: int,
         drawing: TokenDrawing,
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
@@ -62,12 +66,14 @@ class TokenInpainter(Inpainter):
         super().__init__(**options)
         check_choice("model.context", context, ("erased", "clean"))
         check_whole("model.reach", reach, 0)
+        check_whole("model.train_tokens", train_tokens, 1)
         self._tokenizer = (
             tokenizer.requires_grad_(False).eval(),
         )  # a tuple hides it from Lightning
         self._weights_of, self.facts = tokenizer_weights, {}
         self._weighted = False
         self._grids_of, self._grids = token_grids, None
+        self.train_tokens, self._most = train_tokens, torch.tensor(0)
         self._filled = torch.empty(0)  # tokens of the last prediction
         if tokenizer.portable:
             self.frozen["tokenizer"] = tokenizer
@@ -99,22 +105,37 @@ class TokenInpainter(Inpainter):
         self._weighted = True
 
     @abstractmethod
-    def fill_tokens(self, tokens: Tensor, hidden: Tensor, generators: Generators) -> Tensor:
-        """Fill the hidden tokens of grids (B, h, w)."""
+    def fill_tokens(self, holes: Holes, generators: Generators) -> Tensor:
+        """Return grids (B, h, w) whose hidden tokens are filled."""
 
     @abstractmethod
-    def token_loss(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
-        """Compute the objective of each image, (B,).
+    def logits(self, target: Tensor, holes: Holes) -> Tensor:
+        """Return the logits (B, n, V) of hidden tokens that the objective scores.
 
         Args:
             target: (B, h, w) int64, the tokens of the clean image
-            tokens: (B, h, w) int64, of which the known ones are given
-            hidden: (B, h, w) bool
+            holes: the n hidden tokens of each image
         """
 
-    def hidden(self, mask: Tensor) -> Tensor:
-        """Return which tokens a mask (B, 1, H, W) hides, (B, h, w) bool."""
-        return hidden_tokens(mask, self.tokenizer.stride, self.reach)
+    def token_loss(self, target: Tensor, holes: Holes) -> Tensor:
+        """Compute the mean cross-entropy of each image's hidden tokens, (B,); see `logits`."""
+        logits = self.logits(target, holes).transpose(1, 2).float()
+        error = F.cross_entropy(logits, holes.at_places(target), reduction="none")  # (B, n)
+        return (error * holes.present).sum(1) / holes.present.sum(1).clamp(min=1)
+
+    def holes(self, tokens: Tensor, mask: Tensor, length: int | None = None) -> Holes:
+        """Find the tokens that a mask hides.
+
+        Args:
+            tokens: (B, h, w) int64
+            mask: (B, 1, H, W), 1 = hole
+            length: find the first hidden tokens of each image, so many; None finds all, and asks
+                the device how many they are
+        """
+        hidden = hidden_tokens(mask, self.tokenizer.stride, self.reach).flatten(1)
+        if length is None:
+            length = max(1, int(hidden.sum(1).max()))
+        return Holes(tokens, *first_places(hidden, length), hidden.view_as(tokens))
 
     @torch.no_grad()
     def encoded(self, image: Tensor) -> Tensor:
@@ -130,14 +151,10 @@ class TokenInpainter(Inpainter):
         generator: Generators = None,
     ) -> Tensor:
         """Return images (B, C, H, W) decoded from filled tokens."""
-        tokens = self.encoded(masked_image)
-        self._filled = filled = self.fill_tokens(tokens, self.hidden(mask), generator)
+        holes = self.holes(self.encoded(masked_image), mask)
+        self._filled = filled = self.fill_tokens(holes, generator)
         with torch.autocast(masked_image.device.type, enabled=False):
             return self.tokenizer.decode(filled)
-
-    @abstractmethod
-    def hidden_logits(self, target: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
-        """Return the logits (B, h, w, V) of hidden tokens, as `token_loss` scores them."""
 
     def numbers(self, batch: Batch) -> dict[str, Tensor]:
         """Measure the tokens of each image; NaN where a hole hides none.
@@ -150,36 +167,38 @@ class TokenInpainter(Inpainter):
         image, mask = batch["image"], batch["mask"]
         if not self.fits(*image.shape[-2:]):
             return {}
-        hidden, target = self.hidden(mask), self.encoded(image)
-        tokens = self.encoded(erase(image, mask, self.fill))
-        likely = self.hidden_logits(target, tokens, hidden).topk(5, dim=-1).indices
-        right = likely == target[..., None]
-        count = hidden.sum((1, 2))
+        target = self.encoded(image)
+        holes = self.holes(self.encoded(erase(image, mask, self.fill)), mask)
+        likely = self.logits(target, holes).topk(5, dim=-1).indices
+        right = (likely == holes.at_places(target)[..., None]) & holes.present[..., None]
+        count = holes.present.sum(1)
         none = torch.where(count > 0, 0.0, torch.nan)
-        filled = self._filled[:: self.num_completions]
-        least = filled.masked_fill(~hidden, self.tokenizer.vocab_size).amin((1, 2))
-        most = filled.masked_fill(~hidden, -1).amax((1, 2))
-        changed = (tokens != target) & ~hidden
+        filled = holes.at_places(self._filled[:: self.num_completions])
+        least = filled.masked_fill(~holes.present, self.tokenizer.vocab_size).amin(1)
+        most = filled.masked_fill(~holes.present, -1).amax(1)
+        known = ~holes.hidden
+        changed = ((holes.tokens != target) & known).sum((1, 2))
         return {
-            "token_top1": (right[..., 0] & hidden).sum((1, 2)) / count,
-            "token_top5": (right.any(-1) & hidden).sum((1, 2)) / count,
+            "token_top1": right[..., 0].sum(1) / count,
+            "token_top5": right.any(-1).sum(1) / count,
             "collapse": ((least == most) & (count > 1)).float() + none,
-            "tokens_changed": changed.sum((1, 2)) / (~hidden).sum((1, 2)).clamp(min=1) + none,
+            "tokens_changed": changed / known.sum((1, 2)).clamp(min=1) + none,
         }
 
-    def objective(self, batch: Batch, target: Tensor, context: str) -> Tensor:
-        """Compute the objective of each image, (B,), given its tokens (B, h, w)."""
-        image, mask, tokens = batch["image"], batch["mask"], target
+    def context_tokens(self, batch: Batch, target: Tensor, context: str) -> Tensor:
+        """Return the tokens (B, h, w) that hidden ones are predicted from, given the clean ones."""
         # Tokens that see their own patch alone are the same in the masked image.
-        if context == "erased" and self.tokenizer.reach:
-            tokens = self.encoded(erase(image, mask, self.fill))
-        return self.token_loss(target, tokens, self.hidden(mask))
+        if context == "clean" or not self.tokenizer.reach:
+            return target
+        return self.encoded(erase(batch["image"], batch["mask"], self.fill))
 
     def evaluation_loss(
         self, batch: Batch, prediction: Tensor | None, generator: Generators
     ) -> Tensor:
-        """Compute the objective given the tokens of the masked image, (B,)."""
-        return self.objective(batch, self.encoded(batch["image"]), "erased")
+        """Compute the objective of all hidden tokens given the masked image, (B,)."""
+        target = self.encoded(batch["image"])
+        tokens = self.context_tokens(batch, target, "erased")
+        return self.token_loss(target, self.holes(tokens, batch["mask"]))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the mean objective of one batch."""
@@ -188,9 +207,26 @@ class TokenInpainter(Inpainter):
         else:
             index = batch["index"]
             target = self._grids[batch.get("variant", torch.zeros_like(index)), index].long()
-        loss = self.objective(batch, target, self.context).mean()
+        tokens = self.context_tokens(batch, target, self.context)
+        length = min(self.train_tokens, target[0].numel())
+        holes = self.holes(tokens, batch["mask"], length)
+        self._most = torch.maximum(self._most.to(self.device), holes.hidden.sum((1, 2)).max())
+        loss = self.token_loss(target, holes).mean()
         self.scalars.add(loss=loss)
         return loss
+
+    def on_scalars_read(self, values: dict[str, float]) -> None:
+        """Stop if a hole was larger than what a step trains.
+
+        Raises:
+            InputError: tokens of a hole have not been trained.
+        """
+        most = int(self._most)
+        if most > self.train_tokens:
+            raise InputError(
+                f"model.train_tokens={self.train_tokens}: a hole hides {most} tokens, and those "
+                f"beyond are never trained; type model.train_tokens={most} or more"
+            )
 
     def configure_optimizers(self) -> Optimizer:
         """Build the optimiser."""

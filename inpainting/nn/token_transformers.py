@@ -5,12 +5,14 @@ With 8,192 tokens, six layers of 512 and a feed-forward width of 2,048 they have
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from positional_encodings.torch_encodings import PositionalEncoding2D
 from torch import Tensor, nn
 
 from inpainting.nn.transformer import DecoderLayer, EncoderLayer, KeysValues
+from inpainting.tokens.masking import first_places
 
 
 class _Embedding(nn.Module):
@@ -30,6 +32,11 @@ class _Embedding(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Map grids (B, h, w) to (B, h * w, width)."""
         return self.vectors(tokens).flatten(1, 2) + self.places(*tokens.shape[1:])
+
+
+def _taken(x: Tensor, places: Tensor) -> Tensor:
+    """Return the vectors (B, n, width) at places (B, n) among all (B, length, width)."""
+    return x.gather(1, places[..., None].expand(-1, -1, x.shape[-1]))
 
 
 class TokenEncoder(nn.Module):
@@ -64,20 +71,33 @@ class TokenEncoder(nn.Module):
         )
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, tokens: Tensor, hidden: Tensor) -> Tensor:
-        """Return the logits of every position.
+    def forward(self, tokens: Tensor, hidden: Tensor, places: Tensor) -> Tensor:
+        """Return the logits at some places; of all others none are computed.
 
         Args:
             tokens: (B, h, w) int64; those that are hidden are not read
             hidden: (B, h, w) bool
+            places: (B, n) int64, positions in the flattened grid
 
         Returns:
-            (B, h, w, vocab_size)
+            (B, n, vocab_size)
         """
         x = self.embedding(torch.where(hidden, self.mask_token, tokens))
         for layer in self.encoder:
             x = layer(x)
-        return self.head(x).unflatten(1, tokens.shape[1:])
+        return self.head(_taken(x, places))
+
+
+class Memory(NamedTuple):
+    """What a decoder looks at.
+
+    Attributes:
+        layers: keys and values of the encoded tokens for each layer of the decoder
+        seen: (B, length) bool, which of the tokens may be looked at; None is all
+    """
+
+    layers: list[KeysValues]
+    seen: Tensor | None
 
 
 class TokenEncoderDecoder(nn.Module):
@@ -115,23 +135,28 @@ class TokenEncoderDecoder(nn.Module):
         )
         self.head = nn.Linear(width, vocab_size)
 
-    def memory(self, tokens: Tensor, hidden: Tensor) -> tuple[list[KeysValues], Tensor]:
+    def memory(self, tokens: Tensor, hidden: Tensor, known: int | None = None) -> Memory:
         """Encode the known tokens.
 
         Args:
             tokens: (B, h, w) int64; those that are hidden are not read
             hidden: (B, h, w) bool
-
-        Returns:
-            keys and values for each layer of the decoder, and (B, h * w) bool, which of them are
-            of known tokens; if an image has none, of its first position, with [SoS] in its place
+            known: how many known tokens the image with the most has, so that no place is computed
+                in vain; None computes all places
         """
-        seen = ~hidden.flatten(1)
-        seen[:, 0] |= ~seen.any(1)
-        x = self.embedding(torch.where(hidden, self.start, tokens))
+        seen, x = ~hidden.flatten(1), self.embedding(torch.where(hidden, self.start, tokens))
+        if known is not None:
+            places, seen = first_places(seen, max(known, 1))
+            x = _taken(x, places)
+        if known is not None and bool(seen.all()):
+            seen = None  # attention is faster without a mask
+        else:
+            # An image without a known token looks at its first place, where [SoS] stands.
+            seen = seen.clone()
+            seen[:, 0] |= ~seen.any(1)
         for layer in self.encoder:
             x = layer(x, seen)
-        return [layer.to_memory.keys_values(x) for layer in self.decoder], seen
+        return Memory([layer.to_memory.keys_values(x) for layer in self.decoder], seen)
 
     def _inputs(self, before: Tensor, places: Tensor, grid: tuple[int, int]) -> Tensor:
         """Embed the tokens (B, n) before those to be written at places (B, n) of a grid."""
@@ -148,12 +173,12 @@ class TokenEncoderDecoder(nn.Module):
         Returns:
             (B, n, vocab_size)
         """
-        memory, seen = self.memory(tokens, hidden)
+        memory = self.memory(tokens, hidden)
         written = tokens.flatten(1).gather(1, places)
         before = torch.cat([torch.full_like(written[:, :1], self.start), written[:, :-1]], 1)
         x = self._inputs(before, places, tokens.shape[1:])
-        for layer, keys_values in zip(self.decoder, memory, strict=True):
-            x = layer(x, keys_values, seen)
+        for layer, keys_values in zip(self.decoder, memory.layers, strict=True):
+            x = layer(x, keys_values, memory.seen)
         return self.head(x)
 
     def written(self, tokens: Tensor, hidden: Tensor, places: Tensor) -> Iterator[Tensor]:
@@ -167,13 +192,13 @@ class TokenEncoderDecoder(nn.Module):
             hidden: see `memory`
             places: see `forward`
         """
-        memory, seen = self.memory(tokens, hidden)
+        memory = self.memory(tokens, hidden, int((~hidden).sum((1, 2)).max()))
         token = torch.full_like(places[:, 0], self.start)
         cache = None
         for position in range(places.shape[1]):
             at = slice(position, position + 1)
             x = self._inputs(token[:, None], places[:, at], tokens.shape[1:])
             cache = cache or [layer.empty_cache(x, places.shape[1]) for layer in self.decoder]
-            for layer, own, keys_values in zip(self.decoder, cache, memory, strict=True):
-                x = layer.step(x, position, own, keys_values, seen)
+            for layer, own, keys_values in zip(self.decoder, cache, memory.layers, strict=True):
+                x = layer.step(x, position, own, keys_values, memory.seen)
             token = yield self.head(x[:, 0])

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from inpainting.errors import InputError, check_whole
 from inpainting.rng import Generators, uniform_
-from inpainting.tokens.sampling import drawn, hidden_after
+from inpainting.tokens.sampling import drawn, gumbel, hidden_after
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,50 @@ class TokenDrawing:
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise InputError(f"model.drawing.top_p={self.top_p}: type a share above 0, up to 1")
 
-    def __call__(self, logits: Tensor, generators: Generators) -> Tensor:
-        """Draw a token from each distribution (B, ..., V); (B, ...) int64."""
-        return drawn(logits, self.temperature, generators, self.top_k, self.top_p)
+    def noise(self, shape: tuple[int, ...], like: Tensor, generators: Generators) -> Tensor | None:
+        """Draw what `__call__` needs for logits of a shape (B, ..., V); None at temperature 0."""
+        if self.temperature == 0:
+            return None
+        return uniform_(torch.empty(shape, device=like.device), generators)
+
+    def __call__(self, logits: Tensor, noise: Tensor | None) -> Tensor:
+        """Draw a token from each distribution (B, ..., V) with `noise` of it; (B, ...) int64."""
+        return drawn(logits, self.temperature, noise, self.top_k, self.top_p)
+
+
+class Holes(NamedTuple):
+    """The hidden tokens of grids, in the order of reading.
+
+    Attributes:
+        tokens: (B, h, w) int64; what stands where one is hidden is not read
+        places: (B, n) int64, positions of the hidden ones in the flattened grid
+        present: (B, n) bool, False where an image has fewer than n
+        hidden: (B, h, w) bool, all that are hidden
+    """
+
+    tokens: Tensor
+    places: Tensor
+    present: Tensor
+    hidden: Tensor
+
+    def at_places(self, grid: Tensor) -> Tensor:
+        """Return what stands at the places (B, n) of another grid (B, h, w)."""
+        return grid.flatten(1).gather(1, self.places)
+
+    def filled(self, found: Tensor) -> Tensor:
+        """Return the grids with found tokens (B, n) in the places, (B, h, w)."""
+        kept = torch.where(self.present, found, self.at_places(self.tokens))
+        return self.tokens.flatten(1).scatter(1, self.places, kept).view_as(self.tokens)
+
+    def still_hidden(self, chosen: Tensor) -> Tensor:
+        """Return where on the grid the chosen ones (B, n) bool are, (B, h, w) bool."""
+        none = torch.zeros_like(self.hidden).flatten(1)
+        return none.scatter(1, self.places, chosen).view_as(self.hidden)
 
 
 def in_rounds(
-    logits_of: Callable[[Tensor, Tensor], Tensor],
-    tokens: Tensor,
-    hidden: Tensor,
+    logits_of: Callable[[Tensor, Tensor, Tensor], Tensor],
+    holes: Holes,
     draw: TokenDrawing,
     rounds: int,
     choice_temperature: float,
@@ -57,9 +93,9 @@ def in_rounds(
     and hides the others again. One round keeps all at once.
 
     Args:
-        logits_of: maps tokens (B, h, w) and which are hidden to logits (B, h, w, V)
-        tokens: (B, h, w) int64
-        hidden: (B, h, w) bool
+        logits_of: maps tokens (B, h, w), which are hidden (B, h, w) bool, and places (B, n) to the
+            logits of the places, (B, n, V)
+        holes: what is to be filled
         draw: how tokens are drawn
         rounds: 1 or more, each one call of `logits_of`
         choice_temperature: of the noise on the log probabilities by which tokens are kept, which
@@ -69,27 +105,30 @@ def in_rounds(
     Returns:
         (B, h, w)
     """
-    count, still = hidden.sum((1, 2)), hidden
+    count, still, tokens = holes.present.sum(1), holes.present, holes.tokens
+    size = tokens.flatten(1).shape
     for round_ in range(1, rounds + 1):
-        logits = logits_of(tokens, still).float()
-        new = draw(logits, generators)
+        logits = logits_of(tokens, holes.still_hidden(still), holes.places).float()  # (B, n, V)
+        # Noise is drawn for the whole grid, so that no image's depends on n, that is on the others.
+        noise = draw.noise((*size, logits.shape[-1]), logits, generators)
+        if noise is not None:
+            noise = noise.gather(1, holes.places[..., None].expand_as(logits))
+        new = draw(logits, noise)
         confidence = logits.log_softmax(-1).gather(-1, new[..., None])[..., 0]
-        noise = choice_temperature * (1 - round_ / rounds)
-        if noise:
-            uniform = uniform_(torch.empty_like(confidence), generators).clamp(min=1e-20)
-            confidence = confidence - noise * (-uniform.log()).log()
-        tokens = torch.where(still, new, tokens)
+        temperature = choice_temperature * (1 - round_ / rounds)
+        if temperature:
+            uniform = uniform_(torch.empty(size, device=logits.device), generators)
+            confidence = confidence + temperature * gumbel(uniform.gather(1, holes.places))
+        tokens = holes.filled(torch.where(still, new, holes.at_places(tokens)))
         # The least confident ones are hidden again; those known before never are.
-        ranks = confidence.masked_fill(~still, math.inf).flatten(1).argsort(1).argsort(1)
-        still = (ranks < hidden_after(round_, rounds, count)[:, None]).view_as(hidden)
+        ranks = confidence.masked_fill(~still, math.inf).argsort(1).argsort(1)
+        still = ranks < hidden_after(round_, rounds, count)[:, None]
     return tokens
 
 
 def one_by_one(
     written: Generator[Tensor, Tensor, None],
-    tokens: Tensor,
-    places: Tensor,
-    present: Tensor,
+    holes: Holes,
     draw: TokenDrawing,
     generators: Generators,
 ) -> Tensor:
@@ -97,9 +136,7 @@ def one_by_one(
 
     Args:
         written: yields the logits (B, V) of the next token, and gets the one that was drawn
-        tokens: (B, h, w) int64
-        places: (B, n) int64, positions in the order in which they are written
-        present: (B, n) bool, False where an image has fewer hidden tokens than n
+        holes: what is to be filled
         draw: how tokens are drawn
         generators: one for all, one for each of the B images, or None
 
@@ -108,11 +145,9 @@ def one_by_one(
     """
     found, logits = [], next(written, None)
     while logits is not None:
-        found.append(draw(logits, generators))
+        found.append(draw(logits, draw.noise(logits.shape, logits, generators)))
         try:
             logits = written.send(found[-1])
         except StopIteration:
             logits = None
-    flat = tokens.flatten(1)
-    kept = torch.where(present, torch.stack(found, 1), flat.gather(1, places))
-    return flat.scatter(1, places, kept).view_as(tokens)
+    return holes.filled(torch.stack(found, 1))

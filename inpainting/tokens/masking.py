@@ -21,16 +21,15 @@ def hidden_tokens(mask: Tensor, stride: int, reach: int) -> Tensor:
     return F.max_pool2d(F.pad(hole, (reach,) * 4), size, stride)[:, 0] > 0
 
 
-def hidden_places(hidden: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Return the positions in the grid of the first hidden tokens, in the order of reading.
+def first_places(wanted: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """Return the positions of the first wanted tokens, in the order of reading.
 
     Args:
-        hidden: (B, h, w) bool
-        length: how many to return; images with fewer get positions of known tokens too
+        wanted: (B, L) bool, of flattened grids
+        length: how many to return; images with fewer get positions of other tokens too
 
     Returns:
-        positions (B, length) int64, and (B, length) bool, which of them are hidden
+        positions (B, length) int64, and (B, length) bool, which of them are wanted
     """
-    flat = hidden.flatten(1)
-    places = (~flat).to(torch.uint8).argsort(dim=1, stable=True)[:, :length]
-    return places, flat.gather(1, places)
+    places = (~wanted).to(torch.uint8).argsort(dim=1, stable=True)[:, :length]
+    return places, wanted.gather(1, places)

@@ -5,8 +5,6 @@ import math
 import torch
 from torch import Tensor
 
-from inpainting.rng import Generators, uniform_
-
 
 def filtered(logits: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
     """Set the logits (..., V) of unlikely tokens to minus infinity.
@@ -32,28 +30,32 @@ def filtered(logits: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
 def drawn(
     logits: Tensor,
     temperature: float,
-    generators: Generators,
+    uniform: Tensor | None,
     top_k: int | None,
     top_p: float | None,
 ) -> Tensor:
     """Draw a token from each distribution, or take the most likely one.
 
     Args:
-        logits: (B, ..., V)
+        logits: (..., V)
         temperature: divides the logits; 0 takes the most likely token
-        generators: one for all, one for each of the B images, or None
+        uniform: (..., V), drawn from [0, 1); not used at temperature 0
         top_k: see `filtered`
         top_p: see `filtered`
 
     Returns:
-        (B, ...) int64
+        (...) int64
     """
     if temperature == 0:
         return logits.argmax(-1)
     kept = filtered(logits.float() / temperature, top_k, top_p)
     # The maximum of logits plus Gumbel noise is a sample of their softmax.
-    uniform = uniform_(torch.empty_like(kept), generators).clamp(min=1e-20)
-    return (kept - (-uniform.log()).log()).argmax(-1)
+    return (kept + gumbel(uniform)).argmax(-1)
+
+
+def gumbel(uniform: Tensor) -> Tensor:
+    """Turn numbers drawn uniformly from [0, 1) into Gumbel noise of the same shape."""
+    return -(-uniform.clamp(min=1e-20).log()).log()
 
 
 def hidden_after(round_: int, rounds: int, hidden: Tensor) -> Tensor:

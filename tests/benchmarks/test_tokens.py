@@ -10,8 +10,8 @@ from interleaved import ratio
 from torch import Tensor, nn
 
 from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
-from inpainting.tokens.decoding import TokenDrawing, in_rounds, one_by_one
-from inpainting.tokens.masking import hidden_places
+from inpainting.tokens.decoding import Holes, TokenDrawing, in_rounds, one_by_one
+from inpainting.tokens.masking import first_places
 
 sys.path.append(str(Path(__file__).parents[1]))
 from torchs_transformer import torchs_decoder, torchs_encoder  # noqa: E402
@@ -27,6 +27,10 @@ def grids(batch: int) -> tuple[Tensor, Tensor]:
     hidden = torch.zeros(batch, SIDE, SIDE, dtype=torch.bool)
     hidden[:, 5:13, 6:14] = True
     return tokens, hidden
+
+
+def holes_of(tokens: Tensor, hidden: Tensor) -> Holes:
+    return Holes(tokens, *first_places(hidden.flatten(1), HOLE), hidden)
 
 
 class WholeModel(nn.Module):
@@ -59,9 +63,8 @@ class WholeModel(nn.Module):
 
 
 def fill(network: TokenEncoderDecoder, tokens: Tensor, hidden: Tensor) -> Tensor:
-    places, present = hidden_places(hidden, HOLE)
-    written = network.written(tokens, hidden, places)
-    return one_by_one(written, tokens, places, present, GREEDY, None)
+    holes = holes_of(tokens, hidden)
+    return one_by_one(network.written(tokens, hidden, holes.places), holes, GREEDY, None)
 
 
 @pytest.mark.parametrize(("batch", "goal", "repeats"), [(1, 10, 3), (4, 15, 1)])
@@ -115,7 +118,7 @@ def test_eight_rounds_of_token_bert_against_token_gpt(batch: int, report: Callab
         f"{HOLE} tokens, batch {batch}: TokenGPT / 8 rounds of TokenBERT",
         ratio(
             lambda: fill(one, tokens, hidden),
-            lambda: in_rounds(all_at_once, tokens, hidden, GREEDY, 8, 0.0, None),
+            lambda: in_rounds(all_at_once, holes_of(tokens, hidden), GREEDY, 8, 0.0, None),
             repeats=3,
         ),
     )
