@@ -42,6 +42,7 @@ def adversary(**changes) -> Adversary:
         "loss": "logistic",
         "weight": 10.0,
         "feature_weight": 0.0,
+        "guidance": 1.0,
         "penalty_weight": 0.0,
         "separate_steps": False,
         "augment": [],
@@ -487,6 +488,20 @@ def test_a_discriminator_that_is_told_attributes_weighs_them() -> None:
         method(adversary=adversary(network=FaceDiscriminator(3, 32, 4, attributes=["hat"])))
     with pytest.raises(InputError, match=r"model\.adversary\.feature_weight=1"):
         adversary(network=told, feature_weight=1)
+
+
+def test_guidance_multiplies_the_logits_of_attributes_in_what_the_generator_learns() -> None:
+    told = FaceDiscriminator(3, 32, width=4, norm="none", attributes=["smiling"])
+    fake = Seen(torch.rand(1, 3, 32, 32), torch.tensor([[1.0]]))
+    maps = told.maps(fake.image)
+    plain, own = told.head(maps[-1]).flatten(), told.attribute_head(maps[-1]).flatten()
+    for guidance in (1.0, 3.0):
+        critic = adversary(network=told, guidance=guidance, weight=1.0)
+        loss, _ = critic.criticism(Seen(fake.image, fake.attributes), fake)
+        wanted = nn.functional.softplus(-(plain + guidance * own)).item()
+        assert loss.item() == pytest.approx(wanted, rel=1e-5)
+    with pytest.raises(InputError, match=r"model\.adversary\.guidance=0"):
+        adversary(guidance=0.5)
 
 
 def test_fakes_show_what_another_face_shows_where_the_discriminator_is_told_it() -> None:

@@ -408,6 +408,7 @@ def test_a_dvae_that_was_trained_here_is_taken_as_tokenizer(
     command("train", *typed, "tokenizer.run=dvae", "hydra.run.dir=run")
     numbers = json.loads((tmp_path / "run/metrics.json").read_text())
     assert numbers["tokenizer_run"] == "dvae"
+    assert numbers["tokenizer_psnr"] > 5 and 0 < numbers["tokenizer_usage"] <= 1
     state = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["state_dict"]
     assert state["network.head.weight"].shape[0] == 64
     command("train", *small("glcic"), "trainer.max_epochs=1", "hydra.run.dir=glcic")

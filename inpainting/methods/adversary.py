@@ -45,13 +45,15 @@ class Adversary(nn.Module):
 
     For each image, D minimises its loss and, at every 16th step, the penalty of its gradient at the
     real image. The generator minimises weight * (loss of not fooling D) + feature_weight * (mean
-    squared distance of D's maps of the real and of the fake image).
+    squared distance of D's maps of the real and of the fake image). The logits of D's attributes
+    are multiplied by `guidance` in it, so that fakes exaggerate them.
 
     Args:
         network: D
         loss: "logistic" (non-saturating, arXiv 1406.2661) or "hinge" (arXiv 1802.05957)
         weight: of not fooling D
         feature_weight: of the distance of the maps (arXiv 1512.09300); 0 leaves it out
+        guidance: 1 or more, for a D that is told attributes; 1 exaggerates nothing
         penalty_weight: of the gradient penalty (R1, arXiv 1801.04406); 0 leaves it out
         separate_steps: D takes one step on the real images and then one on the fakes
         augment: kinds of `DiffAugment` of all images that D sees
@@ -67,6 +69,7 @@ class Adversary(nn.Module):
         loss: str,
         weight: float,
         feature_weight: float,
+        guidance: float,
         penalty_weight: float,
         separate_steps: bool,
         augment: Sequence[str],
@@ -77,6 +80,8 @@ class Adversary(nn.Module):
         for key, value in (weights | {"penalty_weight": penalty_weight}).items():
             if value < 0:
                 raise InputError(f"model.adversary.{key}={value}: type 0 or more")
+        if guidance < 1:
+            raise InputError(f"model.adversary.guidance={guidance}: type 1 or more")
         if feature_weight and network.attributes:
             raise InputError(
                 f"model.adversary.feature_weight={feature_weight}: a discriminator that is told "
@@ -84,7 +89,7 @@ class Adversary(nn.Module):
                 "features differ; type 0, or model.adversary.network.attributes=[]"
             )
         self.network, self.loss, self.separate_steps = network, loss, separate_steps
-        self.weight, self.feature_weight = weight, feature_weight
+        self.weight, self.feature_weight, self.guidance = weight, feature_weight, guidance
         self.penalty_weight, self.augment = penalty_weight, DiffAugment(augment)
 
     def objectives(self, real: Seen, fake: Seen, step: int) -> Iterator[tuple[Tensor, Scalars]]:
@@ -127,6 +132,9 @@ class Adversary(nn.Module):
             real: images of the data set
             fake: the generator's, with their gradient
         """
+        if fake.attributes is not None:  # further from the middle between absent and present
+            exaggerated = 0.5 + self.guidance * (fake.attributes - 0.5)
+            fake = fake._replace(attributes=exaggerated)
         # The real images are needed for their features, and for the statistics of a batch norm.
         if self.feature_weight or self.network.norm == "batch":
             maps = self.network.maps(self.augment(real.image, fake.image))

@@ -107,8 +107,18 @@ def tokenizer_of_run(run: str) -> Tokenizer:
 
 
 def facts_of_run(tokenizer: Tokenizer, data: Any, *, run: str) -> dict[str, Any]:
-    """Return what `metrics.json` says about a tokenizer that a run has trained."""
-    return {"tokenizer_run": run}
+    """Return what `metrics.json` says about a tokenizer that a run has trained.
+
+    Args:
+        tokenizer: of the run
+        data: the data module, which is set up; None leaves out how well its images are tokenised
+        run: folder of the run
+    """
+    facts: dict[str, Any] = {"tokenizer_run": run}
+    if data is not None:
+        psnr, usage = reconstruction(tokenizer, data.datasets["test"].split)
+        facts |= {"tokenizer_psnr": psnr, "tokenizer_usage": usage}
+    return facts
 
 
 def train_tokenizer(tokenizer: FSQTokenizer, split: Split, settings: dict[str, Any]) -> None:
@@ -131,7 +141,7 @@ def train_tokenizer(tokenizer: FSQTokenizer, split: Split, settings: dict[str, A
 
 
 @torch.no_grad()
-def reconstruction(tokenizer: FSQTokenizer, split: Split) -> tuple[float, float]:
+def reconstruction(tokenizer: Tokenizer, split: Split) -> tuple[float, float]:
     """Return the mean PSNR of the reconstructions in dB, and the share of all tokens used."""
     device = next(tokenizer.parameters()).device
     found, used = [], torch.zeros(tokenizer.vocab_size, dtype=torch.bool, device=device)
