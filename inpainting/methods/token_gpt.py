@@ -28,10 +28,16 @@ class TokenGPT(TokenInpainter):
     def __init__(self, *, network: Callable[..., TokenEncoderDecoder], **options: Any):
         super().__init__(**options)
         self.network = network(vocab_size=self.tokenizer.vocab_size)
+        self._written, self._images = torch.tensor(0), 0
+
+    def on_test_start(self) -> None:
+        """Count the tokens that are written from here on."""
+        self._written, self._images = torch.tensor(0), 0
 
     def details(self) -> dict[str, Any]:
-        """Return how tokens are filled."""
+        """Return how tokens are filled, and the decoder's calls for a hole, on average."""
         return {
+            "network_calls": float(self._written) / max(self._images, 1),
             "drawing": str(self.drawing),
             "num_completions": self.num_completions,
             **self.facts,
@@ -39,6 +45,8 @@ class TokenGPT(TokenInpainter):
 
     def fill_tokens(self, holes: Holes, generators: Generators) -> Tensor:
         """See `TokenInpainter`."""
+        self._written = self._written.to(self.device) + holes.present.sum()
+        self._images += len(holes.present)
         written = self.network.written(holes.tokens, holes.hidden, holes.places)
         return one_by_one(written, holes, self.drawing, generators)
 
