@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
@@ -61,3 +62,9 @@ def ratio(a: Callable, b: Callable, repeats: int = 5, number: int = 1) -> Spread
     """
     pairs = in_turn(lambda: process_seconds(a, number), lambda: process_seconds(b, number), repeats)
     return Spread.of([one / other for one, other in pairs])
+
+
+def processor_flags() -> set[str]:
+    """What the processor says of itself, on Linux; empty elsewhere."""
+    path = Path("/proc/cpuinfo")
+    return set(path.read_text().split()) if path.exists() else set()

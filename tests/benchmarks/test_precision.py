@@ -8,7 +8,7 @@ from statistics import mean
 import pytest
 import torch
 from bare_glcic import BareGLCIC
-from interleaved import Spread, ratio
+from interleaved import Spread, processor_flags, ratio
 from lightning import seed_everything
 from omegaconf import DictConfig
 
@@ -17,11 +17,6 @@ from inpainting.tasks.build import build, build_method, build_trainer
 from inpainting.tasks.test import test as run_test
 
 BATCH, SIDE = 16, 64
-
-
-def processor_flags() -> set[str]:
-    path = Path("/proc/cpuinfo")
-    return set(path.read_text().split()) if path.exists() else set()
 
 
 @pytest.mark.parametrize(
