@@ -23,6 +23,7 @@ from inpainting.losses import (
     prior_divergence,
 )
 from inpainting.methods.adversary import Adversary, DeathWatch, Seen
+from inpainting.methods.attributes import Attributes
 from inpainting.methods.cvae_gan import CVAEGAN
 from inpainting.nn.cvae_gan import ConditionalVAE, FaceDiscriminator
 from inpainting.nn.diff_augment import DiffAugment
@@ -392,6 +393,23 @@ def test_one_command_goes_through_all_stages(trained: Path) -> None:
         assert f"train/{name}" in lines.splitlines()[0]
     assert json.loads((trained / "metrics.json").read_text())["monitor"] == "last"
     assert (trained / "images" / "test.png").is_file()
+
+
+def test_what_is_asked_for_can_be_emphasised() -> None:
+    attributes = Attributes(["smiling", "eyeglasses"], emphasis=2.0)
+    batch = {"image": torch.zeros(1, 3, 4, 4), "attributes": torch.tensor([[1.0, 0.0]])}
+    assert attributes.wanted(batch).tolist() == [[1.0, 0.0]]  # the image's own stay as they are
+    ways = attributes.each_way(batch["attributes"])
+    assert [way.tolist() for way in ways] == [
+        [[-0.5, 0.0]],
+        [[1.5, 0.0]],
+        [[1.0, -0.5]],
+        [[1.0, 1.5]],
+    ]
+    attributes.ask({"eyeglasses": 1, "smiling": 0.5})
+    assert attributes.wanted(batch).tolist() == [[0.5, 1.5]]
+    with pytest.raises(InputError, match=r"model\.emphasis=0"):
+        Attributes(["smiling"], emphasis=0.5)
 
 
 def test_the_faces_are_completed_as_asked(trained: Path, command, tmp_path: Path) -> None:

@@ -12,13 +12,20 @@ class Attributes:
 
     Args:
         names: in the order of a batch's columns; none for a method that ignores attributes
+        emphasis: 1 or more; how much further from the middle between absent and present an
+            attribute is put that is asked for, where 1 is as the faces of the training show it
+
+    Raises:
+        InputError: the emphasis is below 1.
 
     Attributes:
         asked: values in [0, 1], from absent to present, that all completions should show
     """
 
-    def __init__(self, names: Sequence[str]):
-        self.names = list(names)
+    def __init__(self, names: Sequence[str], emphasis: float = 1.0):
+        if emphasis < 1:
+            raise InputError(f"model.emphasis={emphasis}: type 1 or more")
+        self.names, self.emphasis = list(names), emphasis
         self.asked: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -48,23 +55,26 @@ class Attributes:
     def wanted(self, batch: Mapping[str, Tensor]) -> Tensor | None:
         """Return the values (B, A) that a batch's completions should show.
 
-        These are the images' own, or 0 where they are unknown, except for those asked for. A method
-        without attributes gets None.
+        These are the images' own, or 0 where they are unknown, except for those asked for, which
+        are emphasised. A method without attributes gets None.
         """
         if not self.names:
             return None
         image, own = batch["image"], batch.get("attributes")
         values = image.new_zeros(len(image), len(self)) if own is None else own.clone()
         for name, value in self.asked.items():
-            values[:, self.names.index(name)] = value
+            values[:, self.names.index(name)] = self._emphasised(value)
         return values
 
+    def _emphasised(self, value: float) -> float:
+        return 0.5 + self.emphasis * (value - 0.5)
+
     def each_way(self, wanted: Tensor) -> list[Tensor]:
-        """Return `wanted` (B, A) with each attribute set to 0 and to 1: 2 A tensors (B, A)."""
+        """Return `wanted` (B, A) with each attribute asked to be 0 and 1: 2 A tensors (B, A)."""
         ways = []
         for column in range(len(self)):
             for value in (0.0, 1.0):
                 way = wanted.clone()
-                way[:, column] = value
+                way[:, column] = self._emphasised(value)
                 ways.append(way)
         return ways

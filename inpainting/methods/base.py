@@ -39,6 +39,7 @@ class Inpainter(TrainingHooks, EvaluationSteps):
         completion_seed: seed of the random numbers that evaluation completes with; another seed
             gives other completions of the same holes
         attributes: names of the attributes that the method is told, in the order of the batch
+        emphasis: see `Attributes`
         lr_schedule: see `TrainingHooks`
 
     Raises:
@@ -63,6 +64,7 @@ class Inpainter(TrainingHooks, EvaluationSteps):
         num_completions: int = 1,
         completion_seed: int = 0,
         attributes: Sequence[str] = (),
+        emphasis: float = 1.0,
         lr_schedule: Callable[[float], float] | None = None,
     ):
         super().__init__(lr_schedule)
@@ -74,7 +76,7 @@ class Inpainter(TrainingHooks, EvaluationSteps):
             check_whole("model.val_completions", val_completions, 0)
         self.channels, self.fill, self.fixed_size = channels, fill, fixed_size
         self.val_completions, self.num_completions = val_completions, num_completions
-        self.completion_seed, self.attributes = completion_seed, Attributes(attributes)
+        self.completion_seed, self.attributes = completion_seed, Attributes(attributes, emphasis)
         # Networks by name that are used, not trained: they are in no checkpoint but beside it.
         self.frozen: dict[str, nn.Module] = {}
         self.edits = False  # True: evaluation measures the whole prediction, see `edit`

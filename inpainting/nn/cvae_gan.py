@@ -146,7 +146,8 @@ class ConditionalVAE(nn.Module):
 
         Args:
             z: (B, latent)
-            attributes: (B, A) in [0, 1], from absent to present; values between blend the two
+            attributes: (B, A), 0 for absent and 1 for present; values between blend the two, and
+                values beyond exaggerate
 
         Returns:
             (B, C, H, W) float32
