@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import torch
 from lightning.pytorch.utilities import rank_zero_only
@@ -28,32 +27,18 @@ _warn = rank_zero_only(log.warning)
 Scalars = dict[str, Tensor]
 
 
-class Seen(NamedTuple):
-    """Images that a discriminator sees.
-
-    Attributes:
-        image: (B, C, H, W) in [0, 1]
-        attributes: (B, A) in [0, 1], which they are said to show; None if D is told none
-    """
-
-    image: Tensor
-    attributes: Tensor | None = None
-
-
 class Adversary(nn.Module):
     """A discriminator D of whole images, with its objective and the generator's.
 
     For each image, D minimises its loss and, at every 16th step, the penalty of its gradient at the
     real image. The generator minimises weight * (loss of not fooling D) + feature_weight * (mean
-    squared distance of D's maps of the real and of the fake image). The logits of D's attributes
-    are multiplied by `guidance` in it, so that fakes exaggerate them.
+    squared distance of D's maps of the real and of the fake image).
 
     Args:
         network: D
         loss: "logistic" (non-saturating, arXiv 1406.2661) or "hinge" (arXiv 1802.05957)
         weight: of not fooling D
         feature_weight: of the distance of the maps (arXiv 1512.09300); 0 leaves it out
-        guidance: 1 or more, for a D that is told attributes; 1 exaggerates nothing
         penalty_weight: of the gradient penalty (R1, arXiv 1801.04406); 0 leaves it out
         separate_steps: D takes one step on the real images and then one on the fakes
         augment: kinds of `DiffAugment` of all images that D sees
@@ -69,7 +54,6 @@ class Adversary(nn.Module):
         loss: str,
         weight: float,
         feature_weight: float,
-        guidance: float,
         penalty_weight: float,
         separate_steps: bool,
         augment: Sequence[str],
@@ -80,81 +64,62 @@ class Adversary(nn.Module):
         for key, value in (weights | {"penalty_weight": penalty_weight}).items():
             if value < 0:
                 raise InputError(f"model.adversary.{key}={value}: type 0 or more")
-        if guidance < 1:
-            raise InputError(f"model.adversary.guidance={guidance}: type 1 or more")
-        if feature_weight and network.attributes:
-            raise InputError(
-                f"model.adversary.feature_weight={feature_weight}: a discriminator that is told "
-                "attributes sees fakes with other attributes than the real images, and their "
-                "features differ; type 0, or model.adversary.network.attributes=[]"
-            )
         self.network, self.loss, self.separate_steps = network, loss, separate_steps
-        self.weight, self.feature_weight, self.guidance = weight, feature_weight, guidance
+        self.weight, self.feature_weight = weight, feature_weight
         self.penalty_weight, self.augment = penalty_weight, DiffAugment(augment)
 
-    def objectives(self, real: Seen, fake: Seen, step: int) -> Iterator[tuple[Tensor, Scalars]]:
+    def objectives(
+        self, image: Tensor, fake: Tensor, step: int
+    ) -> Iterator[tuple[Tensor, Scalars]]:
         """Yield what D minimises, one objective for each of its steps, with scalars to log.
 
         Args:
-            real: images of the data set
-            fake: the generator's, without a gradient
+            image: (B, C, H, W), real
+            fake: (B, C, H, W), without a gradient
             step: number of the training's step
         """
         if self.separate_steps:
-            yield self._separate(real, True)
+            yield self._separate(image, True)
             yield self._separate(fake, False)  # computed after D's first step
             return
-        images = self.augment(real.image, fake.image)
-        real_logits, fake_logits = self.network(images, _both(real, fake)).chunk(2)
+        real_logits, fake_logits = self.network(self.augment(image, fake)).chunk(2)
         loss = discriminator_loss(self.loss, real_logits, True)
         loss = loss + discriminator_loss(self.loss, fake_logits, False)
         scalars = {"loss_d": loss / 2, "margin": real_logits.mean() - fake_logits.mean()}
         if self.penalty_weight and step % PENALTY_EVERY == 0:
             # In float32: second derivatives lose too much in half precision.
-            with torch.autocast(real.image.device.type, enabled=False):
-                image = real.image.detach().requires_grad_()
-                logits = self.network(self.augment(image), real.attributes)
-                penalty = gradient_penalty(logits, image)
+            with torch.autocast(image.device.type, enabled=False):
+                real = image.detach().requires_grad_()
+                penalty = gradient_penalty(self.network(self.augment(real)), real)
             loss = loss + self.penalty_weight / 2 * PENALTY_EVERY * penalty
             scalars["penalty"] = penalty
         yield loss, scalars
 
-    def _separate(self, seen: Seen, real: bool) -> tuple[Tensor, Scalars]:
-        logits = self.network(self.augment(seen.image), seen.attributes)
+    def _separate(self, images: Tensor, real: bool) -> tuple[Tensor, Scalars]:
+        logits = self.network(self.augment(images))
         loss = discriminator_loss(self.loss, logits, real)
         # The margin is the mean logit of real images minus that of fakes.
         return loss, {"loss_d": loss, "margin": 2 * (1 if real else -1) * logits.mean()}
 
-    def criticism(self, real: Seen, fake: Seen) -> tuple[Tensor, Scalars]:
+    def criticism(self, image: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
         """Compute what the generator minimises, a scalar, with scalars to log.
 
         Args:
-            real: images of the data set
-            fake: the generator's, with their gradient
+            image: (B, C, H, W), real
+            fake: (B, C, H, W), the generator's, with its gradient
         """
-        if fake.attributes is not None:  # further from the middle between absent and present
-            exaggerated = 0.5 + self.guidance * (fake.attributes - 0.5)
-            fake = fake._replace(attributes=exaggerated)
         # The real images are needed for their features, and for the statistics of a batch norm.
-        if self.feature_weight or self.network.norm == "batch":
-            maps = self.network.maps(self.augment(real.image, fake.image))
-            fake_logits = self.network.judge(maps, _both(real, fake)).chunk(2)[1]
-        else:
-            maps = self.network.maps(self.augment(fake.image))
-            fake_logits = self.network.judge(maps, fake.attributes)
+        beside = bool(self.feature_weight) or self.network.norm == "batch"
+        maps = self.network.maps(self.augment(image, fake) if beside else self.augment(fake))
+        fake_logits = self.network.judge(maps).chunk(2)[1] if beside else self.network.judge(maps)
         fooling = fooling_loss(self.loss, fake_logits)
         loss, scalars = self.weight * fooling, {"fooling": fooling}
         if self.feature_weight:
             halves = [layer.chunk(2) for layer in maps]
-            errors = [squared_error(drawn, true.detach()).mean() for true, drawn in halves]
+            errors = [squared_error(seen, real.detach()).mean() for real, seen in halves]
             scalars["features"] = torch.stack(errors).mean()
             loss = loss + self.feature_weight * scalars["features"]
         return loss, scalars
-
-
-def _both(real: Seen, fake: Seen) -> Tensor | None:
-    """Return the attributes of real images and fakes, (2 B, A)."""
-    return None if real.attributes is None else torch.cat([real.attributes, fake.attributes])
 
 
 def noting_gradient(images: Tensor, note: Callable[[Tensor], None]) -> Tensor:

@@ -18,7 +18,7 @@ from inpainting.errors import InputError, check_choice
 from inpainting.images.algebra import composite, erase
 from inpainting.images.membrane import membrane
 from inpainting.losses import cross_entropy, prior_divergence
-from inpainting.methods.adversary import Adversary, DeathWatch, Seen, noting_gradient
+from inpainting.methods.adversary import Adversary, DeathWatch, noting_gradient
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.nn.average import Average, decay_after
 from inpainting.nn.cvae_gan import ConditionalVAE
@@ -89,12 +89,6 @@ class CVAEGAN(Inpainter):
                 "up to below 1, and a temperature of 0 or more"
             )
         check_choice("model.discriminator_input", discriminator_input, ("raw", "composite"))
-        told = adversary.network.attributes
-        if told and told != network.attributes:
-            raise InputError(
-                f"model.adversary.network.attributes={told}: type "
-                f"{network.attributes} as the decoder is told, or [] for none"
-            )
         self.network, self.average = network, Average(network)
         self.adversary, self.stages = adversary, stages
         self.reconstruction_weight, self.prior_weight = reconstruction_weight, prior_weight
@@ -103,17 +97,18 @@ class CVAEGAN(Inpainter):
         self.ema_decay, self.watch = ema_decay, DeathWatch()
         self.make_optimizers = (optimizer, optimizer_discriminator, optimizer_fine_tuning)
 
-    def latent(
+    def sampled(
         self,
         network: ConditionalVAE | Average,
         masked_image: Tensor,
+        attributes: Tensor | None,
         generator: Generators,
         temperature: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return a sample of each latent, its mean and its logvar, all (B, latent)."""
+        """Decode a sample of each latent; return its logits, and the latent's mean and logvar."""
         mean, logvar = network.encode(masked_image)
         noise = temperature * normal_(torch.empty_like(mean), generator)
-        return network.sample(mean, logvar, noise), mean, logvar
+        return network.decode(network.sample(mean, logvar, noise), attributes), mean, logvar
 
     def joined(self, prediction: Tensor, masked_image: Tensor, mask: Tensor) -> Tensor:
         """Let the prediction (B, C, H, W) join the known pixels smoothly, if configured."""
@@ -131,9 +126,10 @@ class CVAEGAN(Inpainter):
         generator: Generators = None,
     ) -> Tensor:
         """Return images (B, C, H, W) that the averaged network decodes from sampled latents."""
-        network = self.average.network
-        z, _, _ = self.latent(network, masked_image, generator, self.temperature)
-        return self.joined(network.decode(z, attributes).sigmoid(), masked_image, mask)
+        logits, _, _ = self.sampled(
+            self.average.network, masked_image, attributes, generator, self.temperature
+        )
+        return self.joined(logits.sigmoid(), masked_image, mask)
 
     def reconstruction(self, logits: Tensor, batch: Batch) -> Tensor:
         """Compute R of each image, (B,)."""
@@ -145,9 +141,8 @@ class CVAEGAN(Inpainter):
     ) -> Tensor:
         """Compute the objective of pre-training with the averaged network, (B,)."""
         masked_image = erase(batch["image"], batch["mask"], self.fill)
-        network = self.average.network
-        z, *latent = self.latent(network, masked_image, generator)
-        logits = network.decode(z, self.attributes.wanted(batch))
+        wanted = self.attributes.wanted(batch)
+        logits, *latent = self.sampled(self.average.network, masked_image, wanted, generator)
         return self.reconstruction(logits, batch) + self.prior_weight * prior_divergence(*latent)
 
     @property
@@ -171,41 +166,28 @@ class CVAEGAN(Inpainter):
         pretraining, discriminating, fine_tuning = self.optimizers()
         stage = self.stages.at(*self._position)
         masked_image = erase(batch["image"], batch["mask"], self.fill)
-        wanted = self.attributes.wanted(batch)
         with torch.set_grad_enabled(stage != WARM_UP):
-            z, *latent = self.latent(self.network, masked_image, None)
-            logits = self.network.decode(z, wanted)
+            wanted = self.attributes.wanted(batch)
+            logits, *latent = self.sampled(self.network, masked_image, wanted, None)
         reconstruction = self.reconstruction(self._noting("reconstruction", logits), batch).mean()
         prior = prior_divergence(*latent).mean()
         self.scalars.add(reconstruction=reconstruction, prior=prior)
         if stage == PRETRAINING:
             self._step(pretraining, reconstruction + self.prior_weight * prior)
         else:
-            real, shown = Seen(batch["image"], wanted), self.shown(wanted)
-            if shown is not wanted:
-                with torch.set_grad_enabled(stage != WARM_UP):
-                    logits = self.network.decode(z, shown)
-            image = self.fake(self._noting("discriminator", logits).sigmoid(), masked_image, batch)
-            detached = Seen(image.detach(), shown)
-            for objective, scalars in self.adversary.objectives(real, detached, self.batches_seen):
+            fake = self.fake(self._noting("discriminator", logits).sigmoid(), masked_image, batch)
+            steps = self.adversary.objectives(batch["image"], fake.detach(), self.batches_seen)
+            for objective, scalars in steps:
                 self._step(discriminating, objective)
                 self.scalars.add(**scalars)
             if stage == FINE_TUNING:
                 loss = self.reconstruction_weight * reconstruction + self.prior_weight * prior
                 with frozen(self.adversary):
-                    criticism, scalars = self.adversary.criticism(real, Seen(image, shown))
+                    criticism, scalars = self.adversary.criticism(batch["image"], fake)
                     self._step(fine_tuning, loss + criticism)
                 self.scalars.add(**scalars)
         if stage != WARM_UP:
             self.average.update(self.network, decay_after(self.batches_seen, self.ema_decay))
-
-    def shown(self, wanted: Tensor | None) -> Tensor | None:
-        """Return the attributes (B, A) that fakes show: `wanted`, or those of another face.
-
-        A discriminator that is told the attributes can teach what one looks like where the rest of
-        the face speaks against it, if fakes show it there.
-        """
-        return wanted.roll(1, 0) if self.adversary.network.attributes else wanted
 
     def fake(self, prediction: Tensor, masked_image: Tensor, batch: Batch) -> Tensor:
         """Return what the discriminator sees as fake, (B, C, H, W)."""

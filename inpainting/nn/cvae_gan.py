@@ -178,8 +178,6 @@ class FaceDiscriminator(nn.Module):
         width: channels of the first map; 64 in the authors' code
         norm: after every convolution: "batch" (as in the authors' code), "instance" or "none"
         spectral: divide every weight by its largest singular value (arXiv 1802.05957)
-        attributes: names of those that the discriminator is told; each adds a logit of its own,
-            for its presence and against its absence (a projection, arXiv 1802.05637)
 
     Raises:
         InputError: the norm is unknown.
@@ -192,11 +190,10 @@ class FaceDiscriminator(nn.Module):
         width: int = 64,
         norm: str = "batch",
         spectral: bool = False,
-        attributes: Sequence[str] = (),
     ):
         super().__init__()
         check_choice("model.adversary.network.norm", norm, NORMS)
-        self.norm, self.attributes = norm, list(attributes)
+        self.norm = norm
         wrap = spectral_norm if spectral else lambda layer: layer
         blocks, size, before, after = [], image_size, channels, width
         while size > 4:
@@ -205,8 +202,6 @@ class FaceDiscriminator(nn.Module):
             size, before, after = size // 2, after, min(2 * after, 8 * width)
         self.blocks = nn.ModuleList(blocks)
         self.head = wrap(nn.Conv2d(before, 1, size))
-        if attributes:
-            self.attribute_head = wrap(nn.Conv2d(before, len(attributes), size))
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """Return the maps after every convolution, the largest first."""
@@ -215,19 +210,10 @@ class FaceDiscriminator(nn.Module):
             maps.append(block(maps[-1]))
         return maps[1:]
 
-    def judge(self, maps: Sequence[Tensor], attributes: Tensor | None = None) -> Tensor:
-        """Return the logits (B,) of images whose maps are given; above 0 means real.
+    def judge(self, maps: Sequence[Tensor]) -> Tensor:
+        """Return the logits (B,) of images whose maps are given; above 0 means real."""
+        return self.head(maps[-1]).flatten().float()
 
-        Args:
-            maps: see `maps`
-            attributes: (B, A) in [0, 1], which the images are said to show; None if none is told
-        """
-        logits = self.head(maps[-1]).flatten().float()
-        if self.attributes:
-            own = self.attribute_head(maps[-1]).flatten(1).float()
-            logits = logits + (own * (2 * attributes - 1)).sum(1)
-        return logits
-
-    def forward(self, image: Tensor, attributes: Tensor | None = None) -> Tensor:
-        """Map (B, C, H, W) in [0, 1] to logits (B,); `attributes` as in `judge`."""
-        return self.judge(self.maps(image), attributes)
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (B, C, H, W) in [0, 1] to logits (B,)."""
+        return self.judge(self.maps(image))
