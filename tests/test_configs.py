@@ -96,9 +96,35 @@ def test_metrics(composed, name: str) -> None:
     instantiate(composed(f"metrics={name}").metrics, _convert_="all")
 
 
+@pytest.fixture
+def dvae_run(composed, tmp_path: Path) -> Path:
+    """The folder of a run of model=dvae, whose weights are untrained."""
+    typed = ["data=photos", "model.network.width=8", "model.network.vocab_size=64"]
+    config = composed("model=dvae", *typed)
+    (tmp_path / "checkpoints").mkdir()
+    OmegaConf.save(config, tmp_path / "config.yaml", resolve=True)
+    state = instantiate(config.model, _convert_="all").state_dict()
+    torch.save({"state_dict": state}, tmp_path / "checkpoints/best.ckpt")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", options("tokenizer"))
+def test_tokenizers(composed, dvae_run: Path, name: str) -> None:
+    config = composed("model=token_bert", f"tokenizer={name}")
+    if "run" in config.tokenizer:
+        config.tokenizer.run = str(dvae_run)
+    tokenizer = instantiate(config.model.tokenizer, _convert_="all")
+    side = 2 * tokenizer.stride
+    tokens = tokenizer.encode(torch.rand(1, 3, side, side))
+    assert tokens.shape == (1, 2, 2) and tokens.max() < tokenizer.vocab_size
+    assert tokenizer.decode(tokens).shape == (1, 3, side, side)
+
+
 @pytest.mark.parametrize("name", options("experiment"))
-def test_experiments(composed, name: str) -> None:
+def test_experiments(composed, dvae_run: Path, name: str) -> None:
     config = composed(f"experiment={name}")
+    if "run" in config.get("tokenizer", {}):  # which is there once the sweep's first job is done
+        config.tokenizer.run = str(dvae_run)
     OmegaConf.to_container(config, resolve=True)
     with torch.device("meta"):  # without memory or initial weights
         method = instantiate(config.model, _convert_="all")
