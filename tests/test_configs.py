@@ -111,7 +111,7 @@ def dvae_run(composed, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", options("tokenizer"))
 def test_tokenizers(composed, dvae_run: Path, name: str) -> None:
     config = composed("model=token_bert", f"tokenizer={name}")
-    if "run" in config.tokenizer:
+    if "run" in list(config.tokenizer):
         config.tokenizer.run = str(dvae_run)
     tokenizer = instantiate(config.model.tokenizer, _convert_="all")
     side = 2 * tokenizer.stride
