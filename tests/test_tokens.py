@@ -16,6 +16,7 @@ from torchs_transformer import torchs_decoder, torchs_encoder
 
 from inpainting.errors import InputError
 from inpainting.metrics.texture import Texture, axis_energy
+from inpainting.nn.places import first_places
 from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
 from inpainting.nn.transformer import DecoderLayer, EncoderLayer
 from inpainting.rng import image_generators
@@ -24,7 +25,7 @@ from inpainting.tokens.dalle_weights import dalle_weights
 from inpainting.tokens.decoding import Holes, TokenDrawing, in_rounds, one_by_one
 from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, uniform_divergence
 from inpainting.tokens.fsq import FSQTokenizer, Quantizer
-from inpainting.tokens.masking import first_places, hidden_tokens
+from inpainting.tokens.masking import hidden_tokens
 from inpainting.tokens.sampling import drawn, filtered, hidden_after
 
 GREEDY = TokenDrawing(0.0, None, None)

@@ -16,9 +16,10 @@ from torch.optim import Optimizer
 from inpainting.errors import InputError, check_choice, check_whole
 from inpainting.images.algebra import erase
 from inpainting.methods.base import Batch, Inpainter
+from inpainting.nn.places import first_places
 from inpainting.rng import Generators
 from inpainting.tokens.decoding import Holes, TokenDrawing
-from inpainting.tokens.masking import first_places, hidden_tokens
+from inpainting.tokens.masking import hidden_tokens
 from inpainting.tokens.tokenizer import Tokenizer
 
 

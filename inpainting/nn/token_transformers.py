@@ -11,8 +11,8 @@ import torch
 from positional_encodings.torch_encodings import PositionalEncoding2D
 from torch import Tensor, nn
 
+from inpainting.nn.places import first_places, taken
 from inpainting.nn.transformer import DecoderLayer, EncoderLayer, KeysValues
-from inpainting.tokens.masking import first_places
 
 
 class _Embedding(nn.Module):
@@ -32,11 +32,6 @@ class _Embedding(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Map grids (B, h, w) to (B, h * w, width)."""
         return self.vectors(tokens).flatten(1, 2) + self.places(*tokens.shape[1:])
-
-
-def _taken(x: Tensor, places: Tensor) -> Tensor:
-    """Return the vectors (B, n, width) at places (B, n) among all (B, length, width)."""
-    return x.gather(1, places[..., None].expand(-1, -1, x.shape[-1]))
 
 
 class TokenEncoder(nn.Module):
@@ -85,7 +80,7 @@ class TokenEncoder(nn.Module):
         x = self.embedding(torch.where(hidden, self.mask_token, tokens))
         for layer in self.encoder:
             x = layer(x)
-        return self.head(_taken(x, places))
+        return self.head(taken(x, places))
 
 
 class Memory(NamedTuple):
@@ -147,7 +142,7 @@ class TokenEncoderDecoder(nn.Module):
         seen, x = ~hidden.flatten(1), self.embedding(torch.where(hidden, self.start, tokens))
         if known is not None:
             places, seen = first_places(seen, max(known, 1))
-            x = _taken(x, places)
+            x = taken(x, places)
         if known is not None and bool(seen.all()):
             seen = None  # attention is faster without a mask
         else:

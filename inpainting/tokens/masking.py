@@ -1,6 +1,5 @@
-"""Which tokens a hole hides, and where they lie."""
+"""Which tokens a hole hides."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -19,17 +18,3 @@ def hidden_tokens(mask: Tensor, stride: int, reach: int) -> Tensor:
     hole = (mask > 0).float()
     size = stride + 2 * reach
     return F.max_pool2d(F.pad(hole, (reach,) * 4), size, stride)[:, 0] > 0
-
-
-def first_places(wanted: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Return the positions of the first wanted tokens, in the order of reading.
-
-    Args:
-        wanted: (B, L) bool, of flattened grids
-        length: how many to return; images with fewer get positions of other tokens too
-
-    Returns:
-        positions (B, length) int64, and (B, length) bool, which of them are wanted
-    """
-    places = (~wanted).to(torch.uint8).argsort(dim=1, stable=True)[:, :length]
-    return places, wanted.gather(1, places)

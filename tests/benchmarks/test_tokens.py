@@ -9,9 +9,9 @@ import torch
 from interleaved import processor_flags, ratio
 from torch import Tensor, nn
 
+from inpainting.nn.places import first_places
 from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
 from inpainting.tokens.decoding import Holes, TokenDrawing, in_rounds, one_by_one
-from inpainting.tokens.masking import first_places
 
 sys.path.append(str(Path(__file__).parents[1]))
 from torchs_transformer import torchs_decoder, torchs_encoder  # noqa: E402
