@@ -19,7 +19,7 @@ COMMANDS = [path.stem for path in PACKAGE.glob("*.py") if "\ndef main(" in path.
 
 # A yaml in conf/GROUP targets these parts of the package.
 TARGETS = {
-    "model": ("methods", "nn", "diffusion", "tokens", "schedules"),
+    "model": ("methods", "nn", "diffusion", "tokens", "tasks.token_grids", "schedules"),
     "data": ("data",),
     "mask": ("masks",),
     "metrics": ("metrics", "tasks.classifier"),
@@ -166,7 +166,7 @@ def test_a_yaml_of_a_group_targets_the_folder_of_that_group(path: Path) -> None:
 
 @pytest.mark.parametrize("name", [*COMMANDS, "tasks", "sweeps", "runs"])
 def test_commands_and_tasks_name_no_method_data_set_or_mask(name: str) -> None:
-    allowed = {"methods.base", "data.base", "data.arrays", "nn.classifier"}
+    allowed = {"methods.base", "data.base", "data.arrays", "data.augment", "nn.classifier"}
     named = ("methods", "data", "masks", "nn", "diffusion")
     for path in FILES:
         if part_of(module_of(path)) == name:

@@ -1,10 +1,9 @@
 """CVAEGAN: a conditional autoencoder, then fine-tuned against a discriminator (report 001).
 
 The encoder reads the masked image, the decoder a sample of the latent and the attributes that the
-image should show. Departures from the report's code: the deviation of the sample is exp(logvar / 2)
-and not exp(logvar) / 2; the discriminator is kept from saturating by its rate, its norm and
-augmentation (arXiv 2006.10738); its features are matched too (arXiv 1512.09300); the prediction
-joins the known pixels without a seam; and averaged weights complete.
+image should show. Departures from the report's code: a sample deviates by exp(logvar / 2) and not
+exp(logvar) / 2; the discriminator's rate, norm and augmentation (arXiv 2006.10738) keep it from
+saturating; predictions join the known pixels without a seam; and averaged weights complete.
 """
 
 from collections.abc import Callable
