@@ -230,6 +230,9 @@ def test_a_signal_leaves_a_valid_checkpoint_and_a_failing_status(
     state = checkpoint(tmp_path / "run")
     assert state["state_dict"]
     assert all(torch.isfinite(value).all() for value in state["state_dict"].values())
+    said = (tmp_path / "run/train.log").read_text()
+    assert f"the end of epoch {state['epoch'] + 1} is saved" in said
+    assert f"type python -m inpainting.train resume={tmp_path / 'run'}" in said
 
 
 def test_initial_weights_come_from_another_run_and_nothing_else(command, tmp_path: Path) -> None:

@@ -94,7 +94,11 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
     except MisconfigurationException as error:  # no loader, or a share below one batch
         raise InputError(f"trainer: {error}") from error
     except SIGTERMException:  # Lightning would exit with status 0
+        _say_how_to_continue(parts)
         sys.exit(128 + signal.SIGTERM)
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        _say_how_to_continue(parts)
+        raise
     seconds = clock.seconds("train")
     images = trainer.fit_loop.epoch_loop.total_batch_idx + 1
     images *= parts.data.batch_size * trainer.world_size
@@ -103,6 +107,19 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
         "train_seconds": round(seconds, 1),
         "train_images_per_second": None if resumed else images / seconds,
     }
+
+
+def _say_how_to_continue(parts: Parts) -> None:
+    """Log what an interrupted training has saved, and the command that continues it."""
+    last = parts.record.folder / "checkpoints" / "last.ckpt"
+    if not parts.trainer.is_global_zero:
+        return
+    if last.is_file():
+        done = read_checkpoint(last, "last.ckpt")["epoch"] + 1
+        command = f"python -m inpainting.train resume={parts.record.folder}"
+        log.info("stopped; the end of epoch %d is saved. To continue, type %s", done, command)
+    else:
+        log.info("stopped within the first epoch: nothing is saved in %s", parts.record.folder)
 
 
 def _begin(record: Record, method: Inpainter) -> None:
