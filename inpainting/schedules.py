@@ -139,15 +139,21 @@ class Stages:
         return warmup, min(total, warmup + round(self.warmup * batches)), total
 
     def at(self, position: int, batches: int, epochs: int) -> int:
-        """Return the stage of a batch, which is counted from the start of the training.
+        """Return the stage of a batch, which is counted from the start of the training."""
+        warmup, fine_tuning, _ = self.starts(batches, epochs)
+        if position < warmup or self.pretrain == 1:
+            return PRETRAINING
+        return WARM_UP if position < fine_tuning else FINE_TUNING
+
+    def begin(self, position: int, batches: int, epochs: int) -> int:
+        """Return the stage of a batch that is trained now.
 
         What has begun stays begun: a longer training later on does not go back to pre-training.
         """
-        warmup, fine_tuning, _ = self.starts(batches, epochs)
-        if position < warmup:
-            return PRETRAINING
-        self.ended = warmup
-        return WARM_UP if position < fine_tuning else FINE_TUNING
+        stage = self.at(position, batches, epochs)
+        if stage != PRETRAINING:
+            self.ended = self.starts(batches, epochs)[0]
+        return stage
 
     def progress(self, position: int, batches: int, epochs: int) -> float:
         """Return the share that is done of pre-training, or of what follows it, in [0, 1]."""

@@ -1,5 +1,6 @@
 """What a judge sees: steering, flips, drift, and the distance in its features; sharpness."""
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from completing import completed
 from torch import Tensor, nn
 
 from inpainting.errors import InputError
@@ -209,3 +211,22 @@ def test_a_split_keeps_its_attributes_through_the_cache(tmp_path: Path) -> None:
     split = arrays.read(folder, "val")
     assert split.attribute_names == ("new", "old") and split.attributes.tolist() == [[0.0, 1.0]]
     assert split.labels is None
+
+
+def test_a_broken_completion_has_no_sharpness() -> None:
+    metric = Sharpness()
+    metric.reset(torch.device("cpu"))
+    image = torch.rand(2, 3, 16, 16)
+    broken = image.clone()
+    broken[1] = torch.nan
+    metric.update(completed(image, broken, torch.ones(2, 1, 16, 16)))
+    assert np.isnan(metric.compute()["sharpness"])
+
+
+def test_images_without_attributes_cannot_say_whether_a_smile_came() -> None:
+    metric = prepared(AttributeSteering, "Red")
+    image = flat((1, 0, 0))
+    plain = evaluated(image, [[1.0]], image, (image, image))
+    plain = dataclasses.replace(plain, attributes=None)
+    with pytest.raises(InputError, match=r"data.attributes=\[\]"):
+        metric.measure(plain)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from functools import partial
 from math import exp, log
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import small, typed_in
+from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor, nn
 
@@ -108,6 +110,8 @@ def test_impossible_networks_are_refused() -> None:
         FaceDiscriminator(norm="layer")
     with pytest.raises(InputError, match=r"model\.adversary\.loss=wgan"):
         adversary(loss="wgan")
+    with pytest.raises(InputError, match=r"model\.adversary\.penalty_weight=1"):
+        adversary(penalty_weight=1, separate_steps=True)
     with pytest.raises(InputError, match=r"model\.adversary\.weight=-1"):
         adversary(weight=-1)
     with pytest.raises(InputError, match="colour, translation, cutout"):
@@ -201,6 +205,9 @@ def test_the_batch_size_does_not_change_the_meaning_of_the_losses() -> None:
 
 def test_stages_follow_each_other_and_keep_their_lengths() -> None:
     stages = Stages(0.5, 0.25, None)  # of 4 epochs of 8 batches: 16, 2 and 14
+    assert [stages.at(batch, 8, 4) for batch in range(32)] == [
+        stages.begin(batch, 8, 4) for batch in range(32)
+    ]
     found = [stages.at(batch, 8, 4) for batch in range(32)]
     assert found == [PRETRAINING] * 16 + [WARM_UP] * 2 + [FINE_TUNING] * 14
     assert stages.at(17, 8, 8) == WARM_UP  # a longer training does not go back
@@ -223,6 +230,9 @@ def test_pretraining_ends_once_its_loss_no_longer_falls() -> None:
     for one in (stages, resumed):
         assert one.starts(8, 10) == (32, 34, 80)
         assert one.at(32, 8, 10) == WARM_UP
+    alone = Stages(1, 0.5, 2)  # a resume after an early end must not go on to fine-tuning
+    alone.load_state_dict(stages.state_dict())
+    assert alone.at(40, 8, 10) == PRETRAINING
     with pytest.raises(InputError, match=r"model\.stages\.pretrain=2"):
         Stages(2, 0, None)
     with pytest.raises(InputError, match=r"model\.stages\.warmup=-1"):
@@ -398,6 +408,8 @@ def test_what_is_asked_for_can_be_emphasised() -> None:
     attributes = Attributes(["smiling", "eyeglasses"], emphasis=2.0)
     batch = {"image": torch.zeros(1, 3, 4, 4), "attributes": torch.tensor([[1.0, 0.0]])}
     assert attributes.wanted(batch).tolist() == [[1.0, 0.0]]  # the image's own stay as they are
+    # an image of which nothing is known is completed as if 0 was typed
+    assert attributes.wanted({"image": batch["image"]}).tolist() == [[-0.5, -0.5]]
     ways = attributes.each_way(batch["attributes"])
     assert [way.tolist() for way in ways] == [
         [[-0.5, 0.0]],
@@ -453,7 +465,7 @@ def test_the_weights_before_fine_tuning_are_kept(trained: Path, command, tmp_pat
     assert before["psnr_hole"] != after["psnr_hole"]
     state = torch.load(trained / "checkpoints/pretraining.ckpt", weights_only=True)
     assert "optimizer_states" not in state
-    assert state["stages"]["ended"] is None or state["stages"]["ended"] > 0
+    assert state["stages"]["ended"] is None
 
 
 def test_fine_tuning_starts_from_another_run(trained: Path, command, tmp_path: Path) -> None:
@@ -488,3 +500,27 @@ def test_a_discriminator_of_another_kind_starts_anew(
     assert "holds another adversary; a new one starts" in (tmp_path / "other/train.log").read_text()
     state = torch.load(tmp_path / "other/checkpoints/last.ckpt", weights_only=False)["state_dict"]
     assert state["adversary.network.blocks.0.1.running_mean"].abs().max() > 0
+
+
+def test_opponents_are_asked_and_checked_as_the_method_itself(
+    trained: Path, command, failure, tmp_path: Path
+) -> None:
+    error = failure("evaluate", f"run={trained}", "edit=true", "against=[telea]")
+    assert error.startswith("error: against=telea: with edit=true")
+    other = tmp_path / "other"
+    shutil.copytree(trained, other)
+    command(
+        "evaluate", f"run={trained}", f"against=[{other}]", "attributes.smiling=1", "edit=true",
+        "hydra.run.dir=both",
+    )  # fmt: skip
+    both = [
+        json.loads((tmp_path / name / "metrics.json").read_text())
+        for name in ("both", "both/against/other")
+    ]
+    assert both[0]["asked"] == both[1]["asked"] == {"smiling": 1.0}
+    assert both[0]["psnr"] == both[1]["psnr"] and both[1]["edit"]
+    config = OmegaConf.load(other / "config.yaml")
+    config.model.attributes = config.model.network.attributes = ["eyeglasses"]
+    OmegaConf.save(config, other / "config.yaml")
+    error = failure("evaluate", f"run={trained}", f"against=[{other}]")
+    assert "told the attributes [eyeglasses], but data.attributes is [smiling]" in error

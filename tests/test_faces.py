@@ -91,6 +91,13 @@ def test_a_face_is_cut_as_the_report_cuts_it(tmp_path: Path) -> None:
     assert (read_uint8(tmp_path / "half.png", 3, 64, FaceWindow()) == half[22:86, 12:76]).all()
 
 
+def test_a_partition_of_another_number_is_refused(root: Path) -> None:
+    path = root / "list_eval_partition.txt"
+    path.write_text(path.read_text().replace(" 2", " 7", 1))
+    with pytest.raises(InputError, match="has 7 where 0, 1 or 2 should be"):
+        celeba(root).read_split("train")
+
+
 def test_nobody_is_in_two_splits_that_are_drawn(root: Path) -> None:
     data = celeba(root, partition="persons", shares=[0.6, 0.2, 0.2])
     persons = [

@@ -163,7 +163,7 @@ def test_the_generators_step_leaves_no_gradient_in_the_discriminator() -> None:
             }
         )
 
-    method._step = step
+    method.optimise = step
     prediction = method(batch["image"], batch["mask"])
     fake = method.fake(prediction, batch)
     method._joint_step(None, batch, prediction, fake)
@@ -180,7 +180,7 @@ def test_the_generator_gets_an_adversarial_gradient(discriminator_input: str) ->
     prediction = method(batch["image"], batch["mask"])
     prediction.retain_grad()
     fake = method.fake(prediction, batch)
-    method._step = lambda optimizer, loss: loss.backward()
+    method.optimise = lambda optimizer, loss: loss.backward()
     method._joint_step(None, batch, prediction, fake)
     outside = prediction.grad * (1 - batch["mask"])
     assert prediction.grad.abs().sum() > 0

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchs_transformer import torchs_decoder, torchs_encoder
 
+from inpainting.data.augment import Flip
 from inpainting.errors import InputError
 from inpainting.metrics.texture import Texture, axis_energy
 from inpainting.nn.places import first_places
@@ -101,6 +102,13 @@ def test_hidden_tokens_come_in_the_order_of_reading() -> None:
     hidden = torch.tensor([[[True, False, True], [False, False, True]]])
     places, present = first_places(hidden.flatten(1), 4)
     assert places.tolist() == [[0, 2, 5, 1]] and present.tolist() == [[True, True, True, False]]
+
+
+def test_tokenizers_of_other_levels_are_told_apart() -> None:
+    """Their weights have the same shapes, so that the cache must not take one for the other."""
+    one, other = (FSQTokenizer(3, 8, levels, 16) for levels in ([8, 8, 8, 16], [5, 5, 5, 5]))
+    assert str(one) != str(other)
+    assert repr(Flip()) == repr(Flip())  # which is in the key of cached tokens
 
 
 def test_unlikely_tokens_are_left_out() -> None:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -46,7 +47,7 @@ class FiniteAugmentation(ABC):
         variants: their number; a batch tells the variant of each image under "variant"
     """
 
-    variants: int
+    variants: ClassVar[int]
 
     def __call__(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """Augment (B, C, H, W) images."""
@@ -61,10 +62,11 @@ class FiniteAugmentation(ABC):
         """Return the given variant (B,) of each image (B, C, H, W)."""
 
 
+@dataclass(frozen=True)
 class Flip(FiniteAugmentation):
     """Mirror images left to right, each with probability 1/2."""
 
-    variants = 2
+    variants: ClassVar[int] = 2
 
     def drawn(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """Draw 0 or, to mirror an image, 1."""

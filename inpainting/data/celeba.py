@@ -174,6 +174,10 @@ class CelebADataModule(DecodedDataModule):
             )
         if self.partition == "official":
             splits = dict(zip("012", SPLITS, strict=True))
+            if unknown := {listed[file] for file in files} - set(splits):
+                raise InputError(
+                    f"{path} has {min(unknown)} where 0, 1 or 2 should be: download it again"
+                )
             return {file: splits[listed[file]] for file in files}
         persons = sorted({listed[file] for file in files})
         drawn = split_indices(len(persons), self.shares, self.split_seed)

@@ -61,7 +61,9 @@ class FacesDataModule(InpaintingDataModule):
             "counts": self.counts,
             "split_seed": self.split_seed,
             # A change of the drawing must not leave faces of two kinds under one name.
-            "drawing": [inspect.getsource(module) for module in (drawn_face, face_canvas)],
+            "drawing": [
+                inspect.getsource(part) for part in (drawn_face, face_canvas, FacesDataModule._rows)
+            ],
         }
         key = hashlib.sha256(repr([arrays.VERSION, settings]).encode()).hexdigest()[:16]
         folder = self.cache / f"faces-{key}"

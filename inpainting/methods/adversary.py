@@ -64,6 +64,11 @@ class Adversary(nn.Module):
         for key, value in (weights | {"penalty_weight": penalty_weight}).items():
             if value < 0:
                 raise InputError(f"model.adversary.{key}={value}: type 0 or more")
+        if separate_steps and penalty_weight:
+            raise InputError(
+                f"model.adversary.penalty_weight={penalty_weight}: with separate_steps=true there "
+                "is no penalty; type 0, or separate_steps=false"
+            )
         self.network, self.loss, self.separate_steps = network, loss, separate_steps
         self.weight, self.feature_weight = weight, feature_weight
         self.penalty_weight, self.augment = penalty_weight, DiffAugment(augment)

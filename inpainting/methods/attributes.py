@@ -55,13 +55,16 @@ class Attributes:
     def wanted(self, batch: Mapping[str, Tensor]) -> Tensor | None:
         """Return the values (B, A) that a batch's completions should show.
 
-        These are the images' own, or 0 where they are unknown, except for those asked for, which
-        are emphasised. A method without attributes gets None.
+        These are the images' own, except for those asked for. What is unknown counts as asked to be
+        0. A method without attributes gets None.
         """
         if not self.names:
             return None
         image, own = batch["image"], batch.get("attributes")
-        values = image.new_zeros(len(image), len(self)) if own is None else own.clone()
+        if own is None:
+            values = image.new_full((len(image), len(self)), self._emphasised(0.0))
+        else:
+            values = own.clone()
         for name, value in self.asked.items():
             values[:, self.names.index(name)] = self._emphasised(value)
         return values

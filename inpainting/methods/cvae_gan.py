@@ -163,7 +163,7 @@ class CVAEGAN(Inpainter):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train on one batch, in the stage that its position in the training is in."""
         pretraining, discriminating, fine_tuning = self.optimizers()
-        stage = self.stages.at(*self._position)
+        stage = self.stages.begin(*self._position)
         masked_image = erase(batch["image"], batch["mask"], self.fill)
         with torch.set_grad_enabled(stage != WARM_UP):
             wanted = self.attributes.wanted(batch)
@@ -172,18 +172,18 @@ class CVAEGAN(Inpainter):
         prior = prior_divergence(*latent).mean()
         self.scalars.add(reconstruction=reconstruction, prior=prior)
         if stage == PRETRAINING:
-            self._step(pretraining, reconstruction + self.prior_weight * prior)
+            self.optimise(pretraining, reconstruction + self.prior_weight * prior)
         else:
             fake = self.fake(self._noting("discriminator", logits).sigmoid(), masked_image, batch)
             steps = self.adversary.objectives(batch["image"], fake.detach(), self.batches_seen)
             for objective, scalars in steps:
-                self._step(discriminating, objective)
+                self.optimise(discriminating, objective)
                 self.scalars.add(**scalars)
             if stage == FINE_TUNING:
                 loss = self.reconstruction_weight * reconstruction + self.prior_weight * prior
                 with frozen(self.adversary):
                     criticism, scalars = self.adversary.criticism(batch["image"], fake)
-                    self._step(fine_tuning, loss + criticism)
+                    self.optimise(fine_tuning, loss + criticism)
                 self.scalars.add(**scalars)
         if stage != WARM_UP:
             self.average.update(self.network, decay_after(self.batches_seen, self.ema_decay))
@@ -200,8 +200,9 @@ class CVAEGAN(Inpainter):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)  # of float16
 
         def note(norm: Tensor) -> None:
-            scale = scaler.scale(torch.ones_like(norm)) if scaler else 1
-            self.scalars.add(**{f"gradient_{name}": norm / scale})
+            if scaler:  # which leaves out a step whose gradients are too large for float16
+                norm = torch.where(norm.isfinite(), norm, 0) / scaler.scale(torch.ones_like(norm))
+            self.scalars.add(**{f"gradient_{name}": norm})
 
         return noting_gradient(logits, note)
 
@@ -209,10 +210,10 @@ class CVAEGAN(Inpainter):
         """Say so if the discriminator has taught nothing for an epoch."""
         self.watch.note(values, self.batches_seen, self.trainer.num_training_batches)
 
-    def _step(self, optimizer: Optimizer, loss: Tensor) -> None:
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
+    def on_train_start(self) -> None:
+        """Train no further if pre-training was all, and had ended before a resume."""
+        super().on_train_start()
+        self.trainer.should_stop |= self.stages.pretrain == 1 and self.stages.ended is not None
 
     def on_validation_end(self) -> None:
         """End pre-training early if the validation loss no longer falls."""
@@ -222,8 +223,7 @@ class CVAEGAN(Inpainter):
             return
         if self.stages.at(position, *size) == PRETRAINING:
             ended = self.stages.note(float(loss), position + 1)
-            if ended and self.stages.pretrain == 1:
-                self.trainer.should_stop = True
+            self.trainer.should_stop |= ended and self.stages.pretrain == 1
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Build the optimisers of pre-training, of the discriminator and of fine-tuning."""

@@ -170,7 +170,7 @@ class GLCIC(Inpainter):
         masked_image = erase(batch["image"], batch["mask"], self.fill)
         if self.phase == COMPLETION:
             loss = self.reconstruction(self(masked_image, batch["mask"]), batch).mean()
-            self._step(completion, loss)
+            self.optimise(completion, loss)
             self.scalars.add(loss_completion=loss)
             return
         with torch.set_grad_enabled(self.phase == JOINT):
@@ -183,7 +183,7 @@ class GLCIC(Inpainter):
     def _discriminator_step(self, optimizer: Optimizer, batch: Batch, fake: Tensor) -> None:
         real_logits, fake_logits = self.judge(batch["image"], fake, batch["mask"])
         loss = (adversarial(real_logits, True) + adversarial(fake_logits, False)) / 2
-        self._step(optimizer, loss)
+        self.optimise(optimizer, loss)
         self.scalars.add(loss_d=loss)
 
     def _joint_step(
@@ -194,13 +194,8 @@ class GLCIC(Inpainter):
             _, fake_logits = self.judge(batch["image"], fake, batch["mask"])
             fooling = adversarial(fake_logits, True)
             loss = self.mse_weight * mse + self.adversarial_weight * fooling
-            self._step(optimizer, loss)
+            self.optimise(optimizer, loss)
         self.scalars.add(loss_g=loss, loss_g_mse=mse, loss_g_adversarial=fooling)
-
-    def _step(self, optimizer: Optimizer, loss: Tensor) -> None:
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
 
     def _phase(self, batch_idx: int) -> int:
         """Return the phase of this batch."""

@@ -38,8 +38,8 @@ class TokenInpainter(Inpainter):
         reach: how far beyond its patch a token is hidden by a hole, in pixels
         context: what the known tokens are read from in training: "erased", the masked image as
             in every test, or "clean", the whole image as in report 000
-        train_tokens: hidden tokens of an image that a training step predicts, the first ones; a
-            number that no step has to ask the device for
+        train_tokens: hidden tokens of an image that a training step predicts, the first ones; the
+            number is fixed, so that no step waits for the device
         drawing: how tokens are drawn
         optimizer: builds the optimiser of the transformer's parameters
         options: keyword arguments of `Inpainter`
@@ -222,7 +222,7 @@ class TokenInpainter(Inpainter):
         Raises:
             InputError: tokens of a hole have not been trained.
         """
-        most = int(self._most)
+        most = int(self.trainer.strategy.reduce(self._most, reduce_op="max"))
         if most > self.train_tokens:
             raise InputError(
                 f"model.train_tokens={self.train_tokens}: a hole hides {most} tokens, and those "

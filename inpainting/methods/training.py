@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
+from torch import Tensor
 from torch.optim import Optimizer
 
 from inpainting.methods.scalars import TrainingScalars
@@ -91,6 +92,12 @@ class TrainingHooks(LightningModule):
             logged["epoch"] = self.trainer.current_epoch
             for logger in self.trainer.loggers:
                 logger.log_metrics(logged, step=self.batches_seen)
+
+    def optimise(self, optimizer: Optimizer, loss: Tensor) -> None:
+        """Take one step against a loss, for methods with several optimisers."""
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
 
     def on_scalars_read(self, values: dict[str, float]) -> None:
         """Handle the means since the last read, which are equal on all processes.

@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchmetrics.aggregation import SumMetric
 
 from inpainting.errors import InputError
 from inpainting.images.algebra import to_eight_bits
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import ImageMetric, SetMetric
 from inpainting.metrics.columns import Column
+from inpainting.metrics.totals import Totals
 
 UNLISTED = (
     "metrics=attributes needs images with attributes: type data=faces or data=celeba, or "
@@ -97,7 +97,7 @@ class AttributeSteering(ImageMetric):
 
     columns = (
         _share("attribute_agreement", "attribute agreement", "max", truth=1.0),
-        _share("judge_right", "judge right", "max", truth=1.0),
+        _share("judge_right", "judge right", "none"),
         _share("asked_on", "shown when asked for", "none"),
         _share("asked_off", "shown when not wanted", "none"),
         _share("steering", "steering", "max", brief=True),
@@ -132,7 +132,7 @@ class AttributeSteering(ImageMetric):
 
     def _steering(self, completed: Completed, untouched: Tensor) -> dict[str, Tensor]:
         """Measure completions that are to lack and to show each attribute."""
-        told, own = self._judge.told, completed.attributes > 0.5  # (B, told)
+        told, own = self._judge.told, labelled(completed) > 0.5  # (B, told)
         seen = torch.stack([self._judge(way) for way in completed.ways.flatten(1, 2).unbind(1)])
         seen = seen.unflatten(0, (-1, 2))  # (told, 2, B, A)
         asked = seen[torch.arange(len(told)), :, :, told].float().mean(0)  # (2, B)
@@ -150,6 +150,20 @@ class AttributeSteering(ImageMetric):
             differently = torch.where(own.T[..., None], seen[:, 0], seen[:, 1]) != untouched
             found["drift"] = differently[..., self._judge.others].float().mean((0, 2))
         return found
+
+
+def labelled(completed: Completed) -> Tensor:
+    """Return the attributes (B, A) that the images are labelled with.
+
+    Raises:
+        InputError: the batches tell none.
+    """
+    if completed.attributes is None:
+        raise InputError(
+            "data.attributes=[]: metrics=attributes measures against what the images are labelled "
+            "with; type data.attributes with the names that the model is told"
+        )
+    return completed.attributes
 
 
 class AttributeFlips(SetMetric):
@@ -186,7 +200,7 @@ class AttributeFlips(SetMetric):
 
     def __init__(self, judge: JudgeOf):
         self._judge = Judge(judge)
-        self._sums = {name: SumMetric() for name in ("on", "lacking", "off", "having")}
+        self._sums = Totals("on", "lacking", "off", "having")
         self._steered = False
 
     def prepare(self, data: Any) -> None:
@@ -196,30 +210,28 @@ class AttributeFlips(SetMetric):
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
         self._steered = False
-        with torch.inference_mode(False):
-            for total in self._sums.values():
-                total.to(device).reset()
+        self._sums.restart(device)
 
     @torch.no_grad()
     def update(self, completed: Completed) -> None:
         """Add a batch."""
         if completed.ways is None or not len(completed):
             return
-        self._steered, own = True, completed.attributes > 0.5
-        counts = {"lacking": (~own).sum(), "having": own.sum(), "on": 0, "off": 0}
+        self._steered, own = True, labelled(completed) > 0.5
+        on = off = torch.zeros((), device=own.device)
         for number, column in enumerate(self._judge.told):
-            off, on = (self._judge(way)[:, column] for way in completed.ways[:, number].unbind(1))
-            counts["on"] += (on & ~own[:, number]).sum()
-            counts["off"] += (~off & own[:, number]).sum()
-        with torch.inference_mode(False):  # later batches could not add to sums created in it
-            for name, count in counts.items():
-                self._sums[name].update(torch.as_tensor(count).clone())
+            lack, show = (
+                self._judge(way)[:, column] for way in completed.ways[:, number].unbind(1)
+            )
+            on = on + (show & ~own[:, number]).sum()
+            off = off + (~lack & own[:, number]).sum()
+        self._sums.add(on=on, lacking=(~own).sum(), off=off, having=own.sum())
 
     def compute(self) -> dict[str, float]:
         """Return both shares; none for a method without attributes."""
         if not self._steered:
             return {}
-        on, lacking, off, having = (float(total.compute()) for total in self._sums.values())
+        on, lacking, off, having = self._sums.read().values()
         return {
             "flip_on": on / lacking if lacking else math.nan,
             "flip_off": off / having if having else math.nan,

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 import torchmetrics
 from torch import Tensor, nn
-from torchmetrics.aggregation import SumMetric
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
@@ -17,6 +16,7 @@ from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import SetMetric
 from inpainting.metrics.columns import distance_column
 from inpainting.metrics.labels import ClassifierOf
+from inpainting.metrics.totals import Totals
 
 
 class FeatureDistance(SetMetric):
@@ -31,7 +31,7 @@ class FeatureDistance(SetMetric):
 
     def __init__(self, classifier: ClassifierOf):
         self._classifier_of, self._data = classifier, None
-        self._count, self._broken = SumMetric(), SumMetric()
+        self._sums = Totals("count", "broken")
 
     @abstractmethod
     def build(self, features: nn.Module) -> torchmetrics.Metric:
@@ -53,9 +53,9 @@ class FeatureDistance(SetMetric):
 
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
+        self._sums.restart(device)
         with torch.inference_mode(False):
-            for metric in (self._distance, self._count, self._broken):
-                metric.to(device).reset()
+            self._distance.to(device).reset()
 
     def update(self, completed: Completed) -> None:
         """Add a batch."""
@@ -65,13 +65,15 @@ class FeatureDistance(SetMetric):
         with torch.inference_mode(False), torch.no_grad():
             for images, real in ((completed.image, True), (completed.first, False)):
                 self._distance.update(to_eight_bits(images.float()), real=real)
-            self._count.update(len(completed))
-            self._broken.update((~completed.first.isfinite()).flatten(1).any(1).sum())
+        broken = (~completed.first.isfinite()).flatten(1).any(1)
+        self._sums.add(
+            count=torch.as_tensor(len(broken), device=broken.device), broken=broken.sum()
+        )
 
     def compute(self) -> dict[str, float]:
         """Return the distance; NaN for fewer than two images or for non-finite completions."""
         with torch.inference_mode(False), torch.no_grad():
-            number, broken = int(self._count.compute()), int(self._broken.compute())
+            number, broken = (int(total) for total in self._sums.read().values())
             # A non-finite matrix must not reach the eigenvalue solver: oneMKL ends the process.
             measurable = number > 1 and not broken
             distance = float(self.value(self._distance, number)) if measurable else math.nan

@@ -6,7 +6,6 @@ import warnings
 from importlib.util import find_spec
 
 import torch
-from torchmetrics.aggregation import SumMetric
 from torchmetrics.image.fid import FrechetInceptionDistance, NoTrainInceptionV3
 from torchmetrics.image.kid import KernelInceptionDistance
 from torchmetrics.wrappers import FeatureShare
@@ -15,6 +14,7 @@ from inpainting.images.algebra import to_eight_bits
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import SetMetric
 from inpainting.metrics.columns import distance_column
+from inpainting.metrics.totals import Totals
 from inpainting.metrics.weights import building, check_path, to_colour
 
 WEIGHTS = (
@@ -58,7 +58,7 @@ class InceptionDistances(SetMetric):
         installed = bool(find_spec("torch_fidelity"))
         self._wanted = bool(weights or download) and installed
         self._distances: FeatureShare | None = None
-        self._count, self._broken = SumMetric(), SumMetric()
+        self._sums = Totals("count", "broken")
         if not installed:
             log.warning("FID and KID are left out: type pip install 'inpainting[perceptual]'")
         elif not self._wanted:
@@ -70,11 +70,11 @@ class InceptionDistances(SetMetric):
 
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
-        with torch.inference_mode(False):
-            for metric in (self._count, self._broken, self._distances):
-                if metric is not None:
-                    metric.to(device)
-                    metric.reset()
+        self._sums.restart(device)
+        if self._distances is not None:
+            with torch.inference_mode(False):
+                self._distances.to(device)
+                self._distances.reset()
 
     def update(self, completed: Completed) -> None:
         """Add a batch."""
@@ -90,8 +90,10 @@ class InceptionDistances(SetMetric):
             for images, real in ((completed.image, True), (completed.first, False)):
                 levels = (to_eight_bits(images.float()) * 255).round().to(torch.uint8)
                 self._distances.update(to_colour(levels), real=real)
-            self._count.update(len(completed))
-            self._broken.update((~completed.first.isfinite()).flatten(1).any(1).sum())
+        broken = (~completed.first.isfinite()).flatten(1).any(1)
+        self._sums.add(
+            count=torch.as_tensor(len(broken), device=broken.device), broken=broken.sum()
+        )
 
     def _load(self) -> FeatureShare:
         if self.weights:  # refuses arbitrary objects, which torch-fidelity would unpickle
@@ -107,8 +109,8 @@ class InceptionDistances(SetMetric):
         """Return both distances; NaN for fewer than two images or a broken completion."""
         if self._distances is None:
             return {}
-        number = int(self._count.compute())
-        if number < 2 or self._broken.compute():  # NaN would become a black pixel
+        number, broken = (int(total) for total in self._sums.read().values())
+        if number < 2 or broken:  # NaN would become a black pixel
             return {"fid": math.nan, "kid": math.nan}
         self._distances["kid"].subset_size = min(self.kid_subset_size, number)
         with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):

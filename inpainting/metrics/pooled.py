@@ -3,13 +3,12 @@
 import math
 
 import torch
-import torchmetrics
-from torch import Tensor
 
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import SetMetric
 from inpainting.metrics.columns import Column
 from inpainting.metrics.reconstruction import MAX_PSNR, hole_error
+from inpainting.metrics.totals import Totals
 
 
 class PooledPSNR(SetMetric):
@@ -34,43 +33,24 @@ class PooledPSNR(SetMetric):
     at_validation = True
 
     def __init__(self) -> None:
-        self._sums = _Sums()
+        self._sums = Totals("squared", "values")
 
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
-        with torch.inference_mode(False):
-            self._sums.to(device).reset()
+        self._sums.restart(device)
 
     @torch.no_grad()
     def update(self, completed: Completed) -> None:
         """Add a batch."""
         hole = completed.mask > 0.5
         _, squared = hole_error(completed.saved, completed.image.float(), hole)
-        with torch.inference_mode(False):  # later batches could not add to sums created in it
-            self._sums.update(squared.double().sum(), hole.sum() * completed.image.shape[1])
+        values = hole.sum() * completed.image.shape[1]
+        self._sums.add(squared=squared.double().sum(), values=values)
 
     def compute(self) -> dict[str, float]:
         """Return the number; NaN for a set without any hole or with a broken completion."""
-        squared, values = (float(total) for total in self._sums.compute())
+        squared, values = self._sums.read().values()
         if not values or math.isnan(squared):
             return {"psnr_hole_pooled": math.nan}
         error = squared / values
         return {"psnr_hole_pooled": min(-10 * math.log10(error), MAX_PSNR) if error else MAX_PSNR}
-
-
-class _Sums(torchmetrics.Metric):
-    """Squared error and number of the hole pixels, summed over all batches and processes."""
-
-    full_state_update = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("squared", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("values", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
-
-    def update(self, squared: Tensor, values: Tensor) -> None:
-        self.squared += squared
-        self.values += values
-
-    def compute(self) -> tuple[Tensor, Tensor]:
-        return self.squared, self.values

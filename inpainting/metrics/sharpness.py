@@ -5,11 +5,11 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.aggregation import SumMetric
 
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import SetMetric
 from inpainting.metrics.columns import Column
+from inpainting.metrics.totals import Totals
 
 
 class Sharpness(SetMetric):
@@ -34,29 +34,25 @@ class Sharpness(SetMetric):
     packages = ("torchmetrics",)
 
     def __init__(self) -> None:
-        self._completions, self._images = SumMetric(), SumMetric()
+        self._sums = Totals("completions", "images")
 
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
-        with torch.inference_mode(False):
-            for total in (self._completions, self._images):
-                total.to(device).reset()
+        self._sums.restart(device)
 
     @torch.no_grad()
     def update(self, completed: Completed) -> None:
         """Add a batch."""
         hole = completed.mask > 0.5
-        sums = [
+        completions, images = (
             torch.where(hole, laplacian(image).square(), 0).double().sum()
             for image in (completed.saved, completed.image.float())
-        ]
-        with torch.inference_mode(False):  # later batches could not add to sums created in it
-            self._completions.update(sums[0].clone())
-            self._images.update(sums[1].clone())
+        )
+        self._sums.add(completions=completions, images=images)
 
     def compute(self) -> dict[str, float]:
-        """Return the ratio; NaN for a set without holes or with smooth images alone."""
-        completions, images = float(self._completions.compute()), float(self._images.compute())
+        """Return the ratio; NaN without holes, for smooth images or a broken completion."""
+        completions, images = self._sums.read().values()
         return {"sharpness": completions / images if images else math.nan}
 
 

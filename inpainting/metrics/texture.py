@@ -4,11 +4,11 @@ import math
 
 import torch
 from torch import Tensor
-from torchmetrics.aggregation import SumMetric
 
 from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import SetMetric
 from inpainting.metrics.columns import Column
+from inpainting.metrics.totals import Totals
 
 NARROW = math.tan(
     math.pi / 16
@@ -42,6 +42,9 @@ def axis_energy(image: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
     return (energy * (flat < NARROW * steep)).sum(), energy.sum()
 
 
+SUMS = ("axis", "all", "true_axis", "true_all", "contrast", "true_contrast")
+
+
 class Texture(SetMetric):
     """Lines along the axes, and contrast on flat ground.
 
@@ -58,14 +61,11 @@ class Texture(SetMetric):
     packages = ("torchmetrics",)
 
     def __init__(self) -> None:
-        names = ("axis", "all", "true_axis", "true_all", "contrast", "true_contrast")
-        self._sums = {name: SumMetric() for name in names}
+        self._sums = Totals(*SUMS)
 
     def reset(self, device: torch.device) -> None:
         """Start a new set."""
-        with torch.inference_mode(False):
-            for total in self._sums.values():
-                total.to(device).reset()
+        self._sums.restart(device)
 
     @torch.no_grad()
     def update(self, completed: Completed) -> None:
@@ -75,15 +75,11 @@ class Texture(SetMetric):
         deviation, true_deviation = (_deviation(one, hole) for one in (completed.saved, image))
         flat = (true_deviation < FLAT) & hole.flatten(1).any(1)
         values = [*found, *true, deviation[flat].sum(), true_deviation[flat].sum()]
-        with torch.inference_mode(False):  # later batches could not add to sums created in it
-            for total, value in zip(self._sums.values(), values, strict=True):
-                total.update(value.double().clone())
+        self._sums.add(**dict(zip(SUMS, values, strict=True)))
 
     def compute(self) -> dict[str, float]:
         """Return both numbers; NaN where there is nothing to measure."""
-        axis, every, true_axis, true_every, contrast, true_contrast = (
-            float(total.compute()) for total in self._sums.values()
-        )
+        axis, every, true_axis, true_every, contrast, true_contrast = self._sums.read().values()
         measurable = every > 0 and true_every > 0
         return {
             "axis_lines": axis / every - true_axis / true_every if measurable else math.nan,

@@ -62,7 +62,9 @@ class DiffAugment:
     def __init__(self, kinds: Sequence[str]):
         for kind in kinds:
             if kind not in KINDS:
-                raise InputError(f"model.augment={list(kinds)}: type any of {', '.join(KINDS)}")
+                raise InputError(
+                    f"model.adversary.augment={list(kinds)}: type any of {', '.join(KINDS)}"
+                )
         self.kinds = list(kinds)
 
     def __call__(self, *images: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+BATCH = 64  # images that a small network is given at a time where it is not trained
+
 
 def random_batches(
     count: int, size: int, steps: int, generator: torch.Generator

@@ -40,7 +40,8 @@ def check_attributes(method: Inpainter, data: LightningDataModule, name: str) ->
         InputError: names what to type.
     """
     names = method.attributes.names
-    if names and data.attributes and data.attributes != names:
+    told = [name.lower() for name in data.attributes]
+    if names and told and told != [name.lower() for name in names]:
         raise InputError(
             f"{name} is told the attributes [{','.join(names)}], but data.attributes is "
             f"[{','.join(data.attributes)}]: type data.attributes=[{','.join(names)}]"

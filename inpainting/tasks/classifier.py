@@ -71,8 +71,7 @@ def trained_classifier(
     check_whole(f"{key}.least_steps", least_steps, 1)
     check_whole(f"{key}.batch_size", batch_size, 1)
     settings = {"epochs": epochs, "least_steps": least_steps, "batch_size": batch_size, "lr": lr}
-    if of != "labels":
-        settings |= {"of": of, **network}
+    settings |= network if of == "labels" else {"of": of, **network}
     split = _split(data, "train")
     if of == "labels" and (split.labels is None or split.labels.min() == split.labels.max()):
         raise InputError(UNLABELLED)
@@ -110,7 +109,7 @@ def _train(
     network = train_classifier(split, settings, device)
     seconds = round(time.perf_counter() - began, 1)
     test = _split(data, "test")
-    right = accuracy(network, test, device)
+    right = accuracy(network, test, settings, device)
     torch.save({"state_dict": network.cpu().state_dict()}, folder / "classifier.pt")
     return {
         "data": type(data).__name__,

@@ -50,20 +50,21 @@ def train_classifier(split: Split, settings: dict[str, Any], device: str = "cpu"
 
 
 @torch.no_grad()
-def accuracy(network: torch.nn.Module, split: Split, device: str = "cpu") -> np.ndarray:
+def accuracy(
+    network: torch.nn.Module, split: Split, settings: dict[str, Any], device: str = "cpu"
+) -> np.ndarray:
     """Return the share of the images that the network reads right.
 
     Returns:
-        of the labels a scalar, of a network with one output for each attribute (A,)
+        of labels a scalar, of attributes one share for each, (A,)
     """
+    targets, attributes = targets_of(split, settings), settings.get("of") == "attributes"
     right = []
     for start in range(0, len(split.images), 500):
         part = slice(start, start + 500)
         logits = network(as_float(split.images[part]).to(device)).cpu().numpy()
-        if split.labels is not None:
-            right.append(logits.argmax(1) == split.labels[part])
-        else:
-            right.append((logits > 0) == (split.attributes[part] > 0.5))
+        seen = logits > 0 if attributes else logits.argmax(1)
+        right.append(seen == (targets[part] > 0.5 if attributes else targets[part]))
     return np.concatenate(right).mean(0)
 
 

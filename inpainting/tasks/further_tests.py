@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from inpainting.errors import InputError, is_first_process
+from inpainting.errors import InputError
 from inpainting.runs.arguments import own_configurations, quoted
 
 FOLDER = "tests"  # in the folder of the run
@@ -45,8 +45,6 @@ def run_tests(tests: Tests, folder: Path) -> None:
     Raises:
         InputError: a test failed; it has printed why.
     """
-    if not is_first_process():
-        return
     environment = {key: value for key, value in os.environ.items() if key not in DEVICES}
     for name, overrides in tests.items():
         if overrides is None:

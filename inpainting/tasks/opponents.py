@@ -13,7 +13,7 @@ from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import load_weights
 from inpainting.runs.folder import Run
 from inpainting.tasks.build import build_method
-from inpainting.tasks.checks import check_channels
+from inpainting.tasks.checks import check_attributes, check_channels
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Oppon
 
     Raises:
         InputError: an entry names neither a run nor a model without training, its method takes
-            another number of channels than the data has, or two entries have the same name.
+            another number of channels or other attributes than the data has, or cannot edit, or two
+            entries have the same name.
     """
     names = [config.against] if isinstance(config.against, str) else list(config.against)
     short = [Path(name).name for name in names]
@@ -42,6 +43,16 @@ def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Oppon
             )
         method = _run_method(name, config) if Path(name).is_dir() else _untrained(name, config)
         check_channels(method, data, f"against={name}")
+        check_attributes(method, data, f"against={name}")
+        if config.edit and not method.trained:
+            raise InputError(
+                f"against={name}: with edit=true whole images are measured, and this method leaves "
+                "them as they are; type against=[]"
+            )
+        asked = {key.lower(): value for key, value in config.get("attributes", {}).items()}
+        known = [told.lower() for told in method.attributes.names]
+        method.attributes.ask({key: value for key, value in asked.items() if key in known})
+        method.edits = config.edit
         found.append(Opponent(own, method))
     return found
 

@@ -13,12 +13,11 @@ from rich.progress import track
 from torch import Tensor
 
 from inpainting.data.augment import FiniteAugmentation
-from inpainting.tasks.batches import as_float
+from inpainting.tasks.batches import BATCH, as_float
 from inpainting.tasks.made_once import fingerprint, made_once
 from inpainting.tokens.tokenizer import Tokenizer
 
-VERSION = 1  # raise it with any change of what is computed: cached tokens are then ignored
-BATCH = 64  # images that are tokenised at a time
+VERSION = 2  # raise it with any change of what is computed: cached tokens are then ignored
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ def token_grids(tokenizer: Tokenizer, data: Any, *, cache: str | Path) -> Tensor
         return None
     split = data.datasets["train"].split
     # A mirrored image has other tokens than the mirrored tokens of the image.
-    variants = type(augment).__name__, augment.variants if augment else 1
+    variants = repr(augment), augment.variants if augment else 1
     digest = hashlib.sha256()
     for name, value in tokenizer.state_dict().items():
         digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())

@@ -20,13 +20,13 @@ from inpainting.errors import InputError, check_whole
 from inpainting.runs.checkpoints import load_weights, read_checkpoint
 from inpainting.runs.folder import Run
 from inpainting.runs.provenance import provenance
-from inpainting.tasks.batches import as_float, random_batches
+from inpainting.tasks.batches import BATCH, as_float, random_batches
 from inpainting.tasks.build import build
 from inpainting.tasks.made_once import fingerprint, made_once
 from inpainting.tokens.fsq import FSQTokenizer
 from inpainting.tokens.tokenizer import Tokenizer
 
-VERSION = 1  # raise it with any change of the training: cached tokenizers are then ignored
+VERSION = 2  # raise it with any change of the training: cached tokenizers are then ignored
 SEED = 8192  # a constant, so that trainings of all seeds have the same tokens
 
 log = logging.getLogger(__name__)
@@ -145,8 +145,8 @@ def reconstruction(tokenizer: Tokenizer, split: Split) -> tuple[float, float]:
     """Return the mean PSNR of the reconstructions in dB, and the share of all tokens used."""
     device = next(tokenizer.parameters()).device
     found, used = [], torch.zeros(tokenizer.vocab_size, dtype=torch.bool, device=device)
-    for start in range(0, len(split.images), 256):
-        image = as_float(split.images[start : start + 256]).to(device)
+    for start in range(0, len(split.images), BATCH):
+        image = as_float(split.images[start : start + BATCH]).to(device)
         tokens = tokenizer.encode(image)
         used[tokens.flatten()] = True
         squared = (tokenizer.decode(tokens) - image).square().mean((1, 2, 3))

@@ -33,6 +33,10 @@ class Quantizer(nn.Module):
         self.register_buffer("counts", counts, persistent=False)
         self.register_buffer("place", place, persistent=False)
 
+    def extra_repr(self) -> str:
+        """Return the levels, by which cached weights of others are told apart."""
+        return f"levels={self.counts.tolist()}"
+
     def levels(self, z: Tensor) -> Tensor:
         """Round vectors (..., d) to whole levels from 0 to count - 1; the gradient passes."""
         # tanh is stretched a little beyond the outermost levels, so that these can be reached; an
