@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from inpainting import CONF
+from inpainting.tasks.tokenizer import settle_tokenizer
 
 
 def options(group: str) -> list[str]:
@@ -113,6 +114,7 @@ def test_tokenizers(composed, dvae_run: Path, name: str) -> None:
     config = composed("model=token_bert", f"tokenizer={name}")
     if "run" in list(config.tokenizer):
         config.tokenizer.run = str(dvae_run)
+    settle_tokenizer(config)
     tokenizer = instantiate(config.model.tokenizer, _convert_="all")
     side = 2 * tokenizer.stride
     tokens = tokenizer.encode(torch.rand(1, 3, side, side))
@@ -125,6 +127,7 @@ def test_experiments(composed, dvae_run: Path, name: str) -> None:
     config = composed(f"experiment={name}")
     if "run" in config.get("tokenizer", {}):  # which is there once the sweep's first job is done
         config.tokenizer.run = str(dvae_run)
+    settle_tokenizer(config)
     OmegaConf.to_container(config, resolve=True)
     with torch.device("meta"):  # without memory or initial weights
         method = instantiate(config.model, _convert_="all")

@@ -418,6 +418,11 @@ def test_a_dvae_that_was_trained_here_is_taken_as_tokenizer(
     numbers = json.loads((tmp_path / "run/metrics.json").read_text())
     assert numbers["tokenizer_run"] == "dvae"
     assert numbers["tokenizer_psnr"] > 5 and 0 < numbers["tokenizer_usage"] <= 1
+    (tmp_path / "dvae").rename(tmp_path / "moved")  # the run has its own copy
+    command("evaluate", "run=run", "trainer=cpu", "hydra.run.dir=again")
+    again = json.loads((tmp_path / "again/metrics.json").read_text())
+    for name in ("psnr_hole", "tokenizer_psnr", "tokenizer_usage", "tokenizer_run"):
+        assert again[name] == numbers[name]
     state = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["state_dict"]
     assert state["network.head.weight"].shape[0] == 64
     command("train", *small("glcic"), "trainer.max_epochs=1", "hydra.run.dir=glcic")

@@ -79,6 +79,7 @@ class Inpainter(TrainingHooks, EvaluationSteps):
         self.completion_seed, self.attributes = completion_seed, Attributes(attributes, emphasis)
         # Networks by name that are used, not trained: they are in no checkpoint but beside it.
         self.frozen: dict[str, nn.Module] = {}
+        self.frozen_facts: dict[str, dict[str, Any]] = {}  # what is known about each, for details
         self.edits = False  # True: evaluation measures the whole prediction, see `edit`
 
     @abstractmethod

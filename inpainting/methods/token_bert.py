@@ -55,7 +55,7 @@ class TokenBERT(TokenInpainter):
         return {
             "network_calls": self.rounds,
             "drawing": str(self.drawing),
-            **self.facts,
+            **self.frozen_facts.get("tokenizer", {}),
             "num_completions": self.num_completions,
         }
 

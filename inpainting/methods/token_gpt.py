@@ -40,7 +40,7 @@ class TokenGPT(TokenInpainter):
             "network_calls": float(self._written) / max(self._images, 1),
             "drawing": str(self.drawing),
             "num_completions": self.num_completions,
-            **self.facts,
+            **self.frozen_facts.get("tokenizer", {}),
         }
 
     def fill_tokens(self, holes: Holes, generators: Generators) -> Tensor:

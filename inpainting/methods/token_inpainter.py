@@ -71,7 +71,7 @@ class TokenInpainter(Inpainter):
         self._tokenizer = (
             tokenizer.requires_grad_(False).eval(),
         )  # a tuple hides it from Lightning
-        self._weights_of, self.facts = tokenizer_weights, {}
+        self._weights_of = tokenizer_weights
         self._weighted = False
         self._grids_of, self._grids = token_grids, None
         self.train_tokens, self._most = train_tokens, torch.tensor(0)
@@ -90,7 +90,7 @@ class TokenInpainter(Inpainter):
         """Get the tokenizer's weights, unless they were loaded with the run's."""
         if not self._weighted:
             data = getattr(self.trainer, "datamodule", None)
-            self.facts = self._weights_of(self._tokenizer[0], data)
+            self.frozen_facts["tokenizer"] = self._weights_of(self._tokenizer[0], data)
             self._tokenizer[0].requires_grad_(False).eval()
             self._weighted = True
 
@@ -101,9 +101,9 @@ class TokenInpainter(Inpainter):
             grids = self._grids_of(self.tokenizer, self.trainer.datamodule)
             self._grids = None if grids is None else grids.to(self.device)
 
-    def on_frozen_loaded(self, name: str) -> None:
-        """Take notice of the tokenizer's weights."""
-        self._weighted = True
+    def on_frozen_loaded(self, name: str, facts: dict[str, Any]) -> None:
+        """Take notice of the tokenizer's weights, and what is known about it."""
+        self._weighted, self.frozen_facts[name] = True, facts
 
     @abstractmethod
     def fill_tokens(self, holes: Holes, generators: Generators) -> Tensor:

@@ -53,8 +53,13 @@ class TrainingHooks(LightningModule):
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, 0)
 
-    def on_frozen_loaded(self, name: str) -> None:
-        """Take notice that a network of `frozen` got its weights from beside a checkpoint."""
+    def on_frozen_loaded(self, name: str, facts: dict[str, Any]) -> None:
+        """Take notice that a network of `frozen` got its weights from beside a checkpoint.
+
+        Args:
+            name: of the network
+            facts: what was known about it when it was saved
+        """
 
     def on_fit_start(self) -> None:
         """Remember the configured options of the optimisers."""

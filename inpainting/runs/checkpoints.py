@@ -75,8 +75,9 @@ def load_weights(
         ) from error
     for name, network in method.frozen.items():
         beside = path.with_name(f"{name}.pt")
-        network.load_state_dict(read_checkpoint(beside, key)["state_dict"])
-        method.on_frozen_loaded(name)
+        loaded = read_checkpoint(beside, key)
+        network.load_state_dict(loaded["state_dict"])
+        method.on_frozen_loaded(name, loaded["facts"])
 
 
 def checkpoint_path(text: str, key: str) -> Path:

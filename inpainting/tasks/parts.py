@@ -14,6 +14,7 @@ from inpainting.runs.folder import Record, Run
 from inpainting.tasks.build import build, build_method, build_trainer, shrink
 from inpainting.tasks.checks import check_attributes, check_channels, check_complete
 from inpainting.tasks.opponents import Opponent, build_opponents
+from inpainting.tasks.tokenizer import settle_tokenizer
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def method_to_train(config: DictConfig, folder: Path) -> Inpainter:
     """
     if config.shrink:
         shrink(config, HydraConfig.get().overrides.task)
+    settle_tokenizer(config)
     if config.resume is not None:
         Run(folder).check_network(config.model)
     method = build_method(config.model, config)

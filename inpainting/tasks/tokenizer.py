@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 from torch import Tensor
 
 from inpainting.data.arrays import Split
 from inpainting.data.augment import Flip
 from inpainting.errors import InputError, check_whole
-from inpainting.runs.checkpoints import load_weights, read_checkpoint
+from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.folder import Run
 from inpainting.runs.provenance import provenance
 from inpainting.tasks.batches import BATCH, as_float, random_batches
-from inpainting.tasks.build import build
 from inpainting.tasks.made_once import fingerprint, made_once
 from inpainting.tokens.fsq import FSQTokenizer
 from inpainting.tokens.tokenizer import Tokenizer
@@ -92,28 +93,44 @@ def trained_tokenizer(
     return {"tokenizer_psnr": details["psnr"], "tokenizer_usage": details["usage"]}
 
 
-def tokenizer_of_run(run: str) -> Tokenizer:
-    """Return the network of a run of model=dvae, with its best weights.
+def settle_tokenizer(config: DictConfig) -> None:
+    """Put the network of `tokenizer.run` into a composed configuration, if that names a run.
+
+    What is recorded then does not need that run's folder again.
 
     Raises:
         InputError: the folder holds no run, or the run's model is no tokenizer.
     """
-    opened = Run.open(run, "tokenizer.run")
-    method = build(opened.config.model)
-    if not isinstance(getattr(method, "network", None), Tokenizer):
-        raise InputError(f"tokenizer.run={run}: its model is no tokenizer; train one by model=dvae")
-    load_weights(method, opened.checkpoint("best", "tokenizer.run"), "tokenizer.run")
-    return method.network
+    chosen = config.get("tokenizer")
+    if chosen is None or chosen.module is not None:
+        return
+    network = Run.open(chosen.run, "tokenizer.run").config.model.get("network")
+    if not isinstance(network, DictConfig) or not issubclass(
+        get_class(network.get("_target_", "builtins.object")), Tokenizer
+    ):
+        raise InputError(
+            f"tokenizer.run={chosen.run}: its model is no tokenizer; train one by model=dvae"
+        )
+    OmegaConf.update(config, "tokenizer.module", network, force_add=True)
 
 
-def facts_of_run(tokenizer: Tokenizer, data: Any, *, run: str) -> dict[str, Any]:
-    """Return what `metrics.json` says about a tokenizer that a run has trained.
+def weights_of_run(tokenizer: Tokenizer, data: Any, *, run: str) -> dict[str, Any]:
+    """Give a tokenizer the best weights of a run of model=dvae.
 
     Args:
-        tokenizer: of the run
+        tokenizer: takes the weights
         data: the data module, which is set up; None leaves out how well its images are tokenised
         run: folder of the run
+
+    Returns:
+        the run, and PSNR of the reconstructions of the test images, in dB, and the share of all
+        tokens that these use
     """
+    path = Run.open(run, "tokenizer.run").checkpoint("best", "tokenizer.run")
+    state = read_checkpoint(path, "tokenizer.run")["state_dict"].items()
+    prefix = "network."
+    own = {name.removeprefix(prefix): value for name, value in state if name.startswith(prefix)}
+    tokenizer.load_state_dict(own)
     facts: dict[str, Any] = {"tokenizer_run": run}
     if data is not None:
         psnr, usage = reconstruction(tokenizer, data.datasets["test"].split)

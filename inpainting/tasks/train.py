@@ -126,7 +126,7 @@ def _begin(record: Record, method: Inpainter) -> None:
     set_aside(record.folder)
     record.write()
     for name, network in method.frozen.items():
-        state = {"state_dict": network.state_dict()}
+        state = {"state_dict": network.state_dict(), "facts": method.frozen_facts.get(name, {})}
         AtomicCheckpointIO().save_checkpoint(state, record.folder / "checkpoints" / f"{name}.pt")
 
 
