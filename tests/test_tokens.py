@@ -493,8 +493,6 @@ def test_an_image_is_filled_alike_in_any_batch(composed, name: str) -> None:
     index = torch.arange(3)
     with torch.no_grad():
         together = method.predict(image, mask, None, image_generators(index, image.device, 0))
-        calls = {"token_bert": 2, "token_gpt": (4 + 9 + 16) / 3}  # two rounds; a token each
-        assert method.details()["network_calls"] == pytest.approx(calls[name])
         for number in range(3):
             one = slice(number, number + 1)
             generators = image_generators(index[one], image.device, 0)
@@ -532,7 +530,6 @@ def test_a_run_measures_its_tokens(command, tmp_path: Path) -> None:
         np.array(Image.open(f)) for f in sorted((tmp_path / "run/images/test").glob("*_mask*"))
     ]
     assert 1 <= numbers["network_calls"] <= 16 and masks
-    assert numbers["flat_contrast"] is None or numbers["flat_contrast"] >= 0
 
 
 FLIP = "++data.augment={_target_:inpainting.data.augment.Flip}"

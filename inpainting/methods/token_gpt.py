@@ -15,6 +15,7 @@ from inpainting.methods.token_inpainter import TokenInpainter
 from inpainting.nn.token_transformers import TokenEncoderDecoder
 from inpainting.rng import Generators
 from inpainting.tokens.decoding import Holes, one_by_one
+from inpainting.tokens.masking import hidden_tokens
 
 
 class TokenGPT(TokenInpainter):
@@ -28,16 +29,21 @@ class TokenGPT(TokenInpainter):
     def __init__(self, *, network: Callable[..., TokenEncoderDecoder], **options: Any):
         super().__init__(**options)
         self.network = network(vocab_size=self.tokenizer.vocab_size)
-        self._written, self._images = torch.tensor(0), 0
+        self._calls = 0.0
 
     def on_test_start(self) -> None:
-        """Count the tokens that are written from here on."""
-        self._written, self._images = torch.tensor(0), 0
+        """Count the tokens that the test's holes hide, each of which is one call of the decoder."""
+        masks = torch.from_numpy(self.trainer.datamodule.datasets["test"].masks)
+        counts = [
+            hidden_tokens(part[:, None], self.tokenizer.stride, self.reach).sum((1, 2))
+            for part in masks.split(256)
+        ]
+        self._calls = float(torch.cat(counts).float().mean())
 
     def details(self) -> dict[str, Any]:
         """Return how tokens are filled, and the decoder's calls for a hole, on average."""
         return {
-            "network_calls": float(self._written) / max(self._images, 1),
+            "network_calls": self._calls,
             "drawing": str(self.drawing),
             "num_completions": self.num_completions,
             **self.frozen_facts.get("tokenizer", {}),
@@ -45,8 +51,6 @@ class TokenGPT(TokenInpainter):
 
     def fill_tokens(self, holes: Holes, generators: Generators) -> Tensor:
         """See `TokenInpainter`."""
-        self._written = self._written.to(self.device) + holes.present.sum()
-        self._images += len(holes.present)
         written = self.network.written(holes.tokens, holes.hidden, holes.places)
         return one_by_one(written, holes, self.drawing, generators)
 
