@@ -68,9 +68,8 @@ class TokenInpainter(Inpainter):
         check_choice("model.context", context, ("erased", "clean"))
         check_whole("model.reach", reach, 0)
         check_whole("model.train_tokens", train_tokens, 1)
-        self._tokenizer = (
-            tokenizer.requires_grad_(False).eval(),
-        )  # a tuple hides it from Lightning
+        # A tuple hides it from Lightning.
+        self._tokenizer = (tokenizer.requires_grad_(False).eval(),)
         self._weights_of = tokenizer_weights
         self._weighted = False
         self._grids_of, self._grids = token_grids, None

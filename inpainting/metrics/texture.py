@@ -10,9 +10,8 @@ from inpainting.metrics.base import SetMetric
 from inpainting.metrics.columns import Column
 from inpainting.metrics.totals import Totals
 
-NARROW = math.tan(
-    math.pi / 16
-)  # edges within 11.25 degrees of an axis; a quarter of all directions
+# Tangent of 11.25 degrees: edges that close to an axis, a quarter of all directions, are along it.
+NARROW = math.tan(math.pi / 16)
 FLAT = 0.05  # standard deviation below which a hole's ground counts as flat
 
 

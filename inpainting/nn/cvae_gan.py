@@ -12,9 +12,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from inpainting.errors import InputError, check_choice
 
-LARGEST_START = (
-    16  # side of the map that the decoder unfolds a latent to; above it, one layer explodes
-)
+# Side of the map that the decoder unfolds a latent to; a larger one makes that layer explode.
+LARGEST_START = 16
 
 
 def _block(convolution: nn.Module, activation: nn.Module) -> list[nn.Module]:

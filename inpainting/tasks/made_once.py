@@ -1,4 +1,4 @@
-"""Keeps what is made once from a training split, such as a judge or its tokens, in a cache."""
+"""Keeps what is made once from a training split, such as a judge, in a cache."""
 
 import hashlib
 import json
