@@ -73,3 +73,30 @@ def test_kills_while_saving_leave_a_checkpoint_that_loads(tmp_path: Path) -> Non
         assert torch.load(path, weights_only=True)["i"] >= 0
         seen += 1
     assert seen == 39
+
+
+class _Interrupting:
+    """Is pressed Ctrl-C upon when it is pickled, as a tensor of a checkpoint might be."""
+
+    def __reduce__(self) -> tuple:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_within_a_checkpoint_is_ctrl_c_and_keeps_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
+    with pytest.raises(KeyboardInterrupt):
+        AtomicCheckpointIO().save_checkpoint({"epoch": 2, "x": _Interrupting()}, path)
+    assert torch.load(path) == {"epoch": 1}
+
+    def interrupted(checkpoint: dict, file: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("unexpected pos 105792 vs 105688")  # as torch.save ends then
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            AtomicCheckpointIO().save_checkpoint({"epoch": 2}, path)
+    assert torch.load(path) == {"epoch": 1}
