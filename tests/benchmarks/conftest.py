@@ -1,9 +1,13 @@
 """Every benchmark's line as it is measured, and a table of all of them at the end."""
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from interleaved import Spread
+
+sys.path.append(str(Path(__file__).parents[1]))  # helpers that the tests share
 
 ROWS = pytest.StashKey[list[tuple[str, str, str, str]]]()
 

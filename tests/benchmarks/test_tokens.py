@@ -1,20 +1,16 @@
 """TokenGPT's filling against the report's way and against x-transformers; TokenBERT's rounds."""
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 from interleaved import processor_flags, ratio
 from torch import Tensor, nn
+from torchs_transformer import torchs_decoder, torchs_encoder
 
 from inpainting.nn.places import first_places
 from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
 from inpainting.tokens.decoding import Holes, TokenDrawing, in_rounds, one_by_one
-
-sys.path.append(str(Path(__file__).parents[1]))
-from torchs_transformer import torchs_decoder, torchs_encoder  # noqa: E402
 
 VOCAB, SIDE, HOLE = 8192, 20, 64  # report 000: 160 px in patches of 8, and a hole of 64x64 px
 GREEDY = TokenDrawing(temperature=0.0, top_k=None, top_p=None)
