@@ -31,7 +31,7 @@ from inpainting.nn.cvae_gan import ConditionalVAE, FaceDiscriminator
 from inpainting.nn.diff_augment import DiffAugment
 from inpainting.schedules import FINE_TUNING, PRETRAINING, WARM_UP, Exponential, Stages
 
-FACES = ["data=faces", "data.image_size=32", "data.counts=[48,8,12]", "data.patches=null"]
+FACES = ["data=faces", "data.image_size=32", "data.counts=[48,8,12]"]
 
 
 def count(network: nn.Module) -> int:
@@ -390,7 +390,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with typed_in(folder) as command:
         settings = [text for text in small("cvae_gan") if not text.startswith("data")]
         batches = ["data.batch_size=8", "data.eval_batch_size=8"]
-        command("train", *settings, *FACES[:3], *batches, "hydra.run.dir=run")
+        command("train", *settings, *FACES, *batches, "hydra.run.dir=run")
     return folder / "run"
 
 
@@ -473,9 +473,7 @@ def test_fine_tuning_starts_from_another_run(trained: Path, command, tmp_path: P
     settings = [text for text in settings if "stages" not in text]
     typed = ["data.batch_size=8", "model.stages.pretrain=0", "model.stages.warmup=1"]
     start = f"init_from={trained}/checkpoints/pretraining.ckpt"
-    command(
-        "train", *settings, *FACES[:3], *typed, start, "trainer.max_epochs=1", "hydra.run.dir=next"
-    )
+    command("train", *settings, *FACES, *typed, start, "trainer.max_epochs=1", "hydra.run.dir=next")
     first = torch.load(trained / "checkpoints/pretraining.ckpt", weights_only=True)["state_dict"]
     then = torch.load(tmp_path / "next/checkpoints/best.ckpt", weights_only=True)["state_dict"]
     # all of the one epoch is warm-up: the autoencoder rests and the discriminator learns
@@ -493,7 +491,7 @@ def test_a_discriminator_of_another_kind_starts_anew(
 ) -> None:
     settings = [text for text in small("cvae_gan") if not text.startswith("data")]
     settings = [text for text in settings if "stages" not in text]
-    typed = [*settings, *FACES[:3], "data.batch_size=8", "model.stages.pretrain=0"]
+    typed = [*settings, *FACES, "data.batch_size=8", "model.stages.pretrain=0"]
     typed += ["trainer.max_epochs=1", "model.adversary.network.norm=batch"]
     start = f"init_from={trained}/checkpoints/pretraining.ckpt"
     command("train", *typed, start, "hydra.run.dir=other")
@@ -507,6 +505,8 @@ def test_opponents_are_asked_and_checked_as_the_method_itself(
 ) -> None:
     error = failure("evaluate", f"run={trained}", "edit=true", "against=[telea]")
     assert error.startswith("error: against=telea: with edit=true")
+    error = failure("evaluate", "model=telea", "data=photos", "edit=true")
+    assert error.startswith("error: telea: with edit=true")
     other = tmp_path / "other"
     shutil.copytree(trained, other)
     command(
@@ -524,3 +524,17 @@ def test_opponents_are_asked_and_checked_as_the_method_itself(
     OmegaConf.save(config, other / "config.yaml")
     error = failure("evaluate", f"run={trained}", f"against=[{other}]")
     assert "told the attributes [eyeglasses], but data.attributes is [smiling]" in error
+
+
+def test_a_resume_after_pretraining_alone_had_ended_trains_no_further(
+    command, tmp_path: Path
+) -> None:
+    settings = [text for text in small("cvae_gan") if "stages" not in text and "data" not in text]
+    typed = ["data.batch_size=8", "model.stages.pretrain=1", "model.stages.patience=1"]
+    typed += ["model.optimizer.lr=0", "model.ema_decay=0"]  # so that the loss does not fall
+    command("train", *settings, *FACES, *typed, "trainer.max_epochs=9", "hydra.run.dir=run")
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    steps = torch.load(last, weights_only=False)["global_step"]
+    assert 0 < steps < 9 * 6
+    command("train", "resume=run")
+    assert torch.load(last, weights_only=False)["global_step"] == steps

@@ -551,7 +551,7 @@ def test_tokens_that_were_computed_beforehand_train_the_same_network(
         path = tmp_path / name / "checkpoints/last.ckpt"
         states[name] = torch.load(path, weights_only=False)["state_dict"]
         said = (tmp_path / name / "train.log").read_text()
-        assert ("lacks a token_grid" in said) == (name == "cached")
+        assert ("lacks a token grid" in said) == (name == "cached")
         assert ("every step computes their tokens" in said) == (name == "zoomed")
     for name in ("again", "each"):
         assert all(torch.equal(value, states[name][key]) for key, value in states["cached"].items())

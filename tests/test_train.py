@@ -1,8 +1,11 @@
 """What a training leaves behind, and the switches that change how it runs."""
 
 import csv
+import io
 import json
+import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +13,9 @@ import yaml
 from conftest import NARROW, SMALL, small
 from lightning.pytorch.callbacks import ProgressBar
 from PIL import Image
+
+from inpainting.callbacks.epoch_lines import EpochLines
+from inpainting.callbacks.progress import ProgressDisplay
 
 
 def test_a_run_leaves_the_folder_of_the_design(command, tmp_path: Path, capsys) -> None:
@@ -188,3 +194,32 @@ def test_further_tests_of_a_run_are_kept_in_its_folder(command, tmp_path: Path) 
 def test_tests_that_are_no_lists_are_refused(failure) -> None:
     error = failure("train", *NARROW, "+tests.box=box")
     assert error.endswith("tests.box=box: type a list of what evaluate gets, such as ['mask=box']")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_lines_of_epochs_stay_off_a_terminal_with_a_display() -> None:
+    root, lines = logging.getLogger(), EpochLines()
+    screen, pipe = Terminal(), io.StringIO()
+    handlers = [logging.StreamHandler(stream) for stream in (screen, pipe)]
+    log = logging.getLogger("inpainting.callbacks.epoch_lines")
+    log.setLevel(logging.INFO)
+    displayed = SimpleNamespace(callbacks=[ProgressDisplay()])
+    try:
+        for handler in handlers:
+            root.addHandler(handler)
+        lines.setup(displayed, None, "fit")
+        log.info("epoch 1")
+        logging.getLogger("other").warning("else")
+        lines.teardown(displayed, None, "fit")
+        log.info("epoch 2")
+        lines.setup(SimpleNamespace(callbacks=[]), None, "fit")
+        log.info("epoch 3")
+    finally:
+        for handler in handlers:
+            root.removeHandler(handler)
+    assert screen.getvalue().split("\n") == ["else", "epoch 2", "epoch 3", ""]
+    assert pipe.getvalue().count("epoch") == 3

@@ -8,6 +8,7 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 
+from inpainting.callbacks.checkpoints import ended_within_an_epoch
 from inpainting.callbacks.latest_numbers import latest_numbers
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class EpochLines(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say how the epoch went, and how long those that are left will take."""
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or ended_within_an_epoch(trainer):
             return
         self._seconds.append(time.perf_counter() - self._began)
         images = trainer.num_training_batches * trainer.datamodule.batch_size * trainer.world_size
@@ -103,7 +104,7 @@ class _Hidden(logging.Filter):
 def _terminals() -> list[logging.Handler]:
     handlers = logging.getLogger().handlers
     streams = [part for part in handlers if type(part) is logging.StreamHandler]
-    return [part for part in streams if part.stream.isatty()]
+    return [part for part in streams if not part.stream.closed and part.stream.isatty()]
 
 
 def _rounded(seconds: float) -> str:

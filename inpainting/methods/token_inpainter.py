@@ -132,7 +132,7 @@ class TokenInpainter(Inpainter):
             length: find the first hidden tokens of each image, so many; None finds all, and asks
                 the device how many they are
         """
-        hidden = hidden_tokens(mask, self.tokenizer.stride, self.reach).flatten(1)
+        hidden = hidden_tokens(mask, self.size_multiple, self.reach).flatten(1)
         if length is None:
             length = max(1, int(hidden.sum(1).max()))
         return Holes(tokens, *first_places(hidden, length), hidden.view_as(tokens))
@@ -169,7 +169,8 @@ class TokenInpainter(Inpainter):
             return {}
         target = self.encoded(image)
         holes = self.holes(self.encoded(erase(image, mask, self.fill)), mask)
-        likely = self.logits(target, holes).topk(5, dim=-1).indices
+        logits = self.logits(target, holes)
+        likely = logits.topk(min(5, logits.shape[-1]), dim=-1).indices
         right = (likely == holes.at_places(target)[..., None]) & holes.present[..., None]
         count = holes.present.sum(1)
         none = torch.where(count > 0, 0.0, torch.nan)
@@ -188,7 +189,7 @@ class TokenInpainter(Inpainter):
     def context_tokens(self, batch: Batch, target: Tensor, context: str) -> Tensor:
         """Return the tokens (B, h, w) that hidden ones are predicted from, given the clean ones."""
         # Tokens that see their own patch alone are the same in the masked image.
-        if context == "clean" or not self.tokenizer.reach:
+        if context == "clean" or not self._tokenizer[0].reach:
             return target
         return self.encoded(erase(batch["image"], batch["mask"], self.fill))
 

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from inpainting.errors import InputError
 from inpainting.images.files import list_images, read_mask, read_photo
 from inpainting.methods.base import Inpainter
+from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build_trainer
 from inpainting.tasks.parts import method_of_run
 
@@ -168,8 +169,8 @@ def fill(config: DictConfig) -> None:
             raise InputError(f"{key} is missing: type {key}=FILE_OR_FOLDER")
     out, masks = Path(config.out), None if config.masks is None else Path(config.masks)
     fillings = pair(Path(config.input), masks, out)
-    method, _ = method_of_run(config)
-    _ask(method, config)
+    method, name = method_of_run(config)
+    _ask(method, name, config)
     check_files(fillings, config.mask_hole, config.overwrite, method.num_completions)
     with open_dict(config):
         progress = config.callbacks.get("progress")
@@ -182,14 +183,13 @@ def fill(config: DictConfig) -> None:
     Console().print(f"{done} {len(fillings)} image(s): {out}", soft_wrap=True, highlight=False)
 
 
-def _ask(method: Inpainter, config: DictConfig) -> None:
+def _ask(method: Inpainter, name: str, config: DictConfig) -> None:
     """Tell the method which attributes to show; say which are taken as 0 because none is typed.
 
     Raises:
         InputError: the method is not told such an attribute.
     """
-    method.attributes.ask(config.attributes)
-    method.edits = config.edit
+    ask(method, name, config.attributes, config.edit)
     for name in method.attributes.names:
         if name not in method.attributes.asked:
             text = f"attributes.{name} is not typed: completions are to be without it (0)"

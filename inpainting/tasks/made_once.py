@@ -37,7 +37,8 @@ def made_once(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            log.info("%s lacks a %s of these images: it is made now", folder.parent, kind)
+            what = kind.replace("_", " ")
+            log.info("%s lacks a %s of these images: it is made now", folder.parent, what)
             with writing(folder) as part:
                 known = make(part)
                 (part / facts.name).write_text(json.dumps(known, indent=2) + "\n")

@@ -12,6 +12,7 @@ from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import load_weights
 from inpainting.runs.folder import Run
+from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build_method
 from inpainting.tasks.checks import check_attributes, check_channels
 
@@ -44,15 +45,10 @@ def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Oppon
         method = _run_method(name, config) if Path(name).is_dir() else _untrained(name, config)
         check_channels(method, data, f"against={name}")
         check_attributes(method, data, f"against={name}")
-        if config.edit and not method.trained:
-            raise InputError(
-                f"against={name}: with edit=true whole images are measured, and this method leaves "
-                "them as they are; type against=[]"
-            )
-        asked = {key.lower(): value for key, value in config.get("attributes", {}).items()}
-        known = [told.lower() for told in method.attributes.names]
-        method.attributes.ask({key: value for key, value in asked.items() if key in known})
-        method.edits = config.edit
+        told = [attribute.lower() for attribute in method.attributes.names]
+        asked = config.get("attributes", {})
+        known = {key: value for key, value in asked.items() if key.lower() in told}
+        ask(method, f"against={name}", known, config.edit)
         found.append(Opponent(own, method))
     return found
 

@@ -11,6 +11,7 @@ from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import checkpoint_path, load_weights
 from inpainting.runs.folder import Record, Run
+from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build, build_method, build_trainer, shrink
 from inpainting.tasks.checks import check_attributes, check_channels, check_complete
 from inpainting.tasks.opponents import Opponent, build_opponents
@@ -62,8 +63,7 @@ def build_parts(config: DictConfig, folder: Path) -> Parts:
     data = build(config.data)
     check_channels(method, data, name)
     check_attributes(method, data, name)
-    method.attributes.ask(config.get("attributes", {}))
-    method.edits = config.edit
+    ask(method, name, config.get("attributes", {}), config.edit)
     opponents = build_opponents(config, data)
     trainer = build_trainer(config)
     return Parts(name, method, data, opponents, trainer, Record.of(config, folder))
