@@ -92,7 +92,12 @@ ZOOM = "++data.augment={_target_:inpainting.data.augment.FlipZoom,zoom:1.3}"
 SETTINGS = [*(text for text in NARROW if text != "trainer.max_epochs=2"), ZOOM]
 
 
-@pytest.mark.parametrize("model", SMALL)
+# One that optimises by itself with stages, and one that Lightning optimises; the others are slow
+QUICK = ("cvae_gan", "conv_ae")
+ENDED = [pytest.param(m, marks=() if m in QUICK else pytest.mark.slow) for m in SMALL]
+
+
+@pytest.mark.parametrize("model", ENDED)
 def test_stopped_at_the_end_of_an_epoch(
     command, tmp_path: Path, masks_seen: list, model: str
 ) -> None:
@@ -208,7 +213,9 @@ def test_worker_processes_read_a_resumed_epoch_in_its_own_order(
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "sent", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_leaves_a_valid_checkpoint_and_a_failing_status(
     tmp_path: Path, sent: signal.Signals
 ) -> None:

@@ -309,7 +309,7 @@ def test_a_sweep_that_is_stopped_ends_its_job_and_goes_on_to_the_same_result(
     command, tmp_path: Path
 ) -> None:
     later = ["sweep=glcic_table", "experiment=glcic_table/later", "rows.batch_size=8"]
-    typed = [*later, *SMALL, "trainer.max_epochs=10"]
+    typed = [*later, *SMALL, "trainer.max_epochs=6"]
     folder = tmp_path / "outputs/sweeps/glcic_table/later-seed0"
 
     def stopped(sent: signal.Signals, epochs: int) -> None:
@@ -361,6 +361,7 @@ def test_the_table_shows_a_sentence_as_it_is(
     assert "original" in shown and "failed" in shown and "type against=[mean_fill,telea]" in shown
 
 
+@pytest.mark.slow
 def test_two_devices_train_each_row_once(tmp_path: Path) -> None:
     """Lightning starts rank 1 with the command line: it must not start the sweep again."""
     done = typed_elsewhere(

@@ -1,12 +1,14 @@
 """Tokens: FSQ, what a hole hides, transformers against torch's, decoding with a cache."""
 
 import json
+from importlib.util import find_spec
 from math import exp, log
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from completing import completed
 from conftest import small
 from hydra.utils import instantiate
@@ -23,11 +25,11 @@ from inpainting.nn.transformer import DecoderLayer, EncoderLayer
 from inpainting.rng import image_generators
 from inpainting.tokens.dalle import DalleTokenizer
 from inpainting.tokens.dalle_weights import dalle_weights
-from inpainting.tokens.decoding import Holes, TokenDrawing, in_rounds, one_by_one
+from inpainting.tokens.decoding import Filled, TokenDrawing, holes_of, in_rounds, one_by_one
 from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, uniform_divergence
 from inpainting.tokens.fsq import FSQTokenizer, Quantizer
 from inpainting.tokens.masking import hidden_tokens
-from inpainting.tokens.sampling import drawn, filtered, hidden_after
+from inpainting.tokens.sampling import drawn, filtered, hidden_after, kept_hidden
 
 GREEDY = TokenDrawing(0.0, None, None)
 
@@ -136,11 +138,6 @@ def test_the_rounds_follow_a_cosine_and_reveal_one_token_at_least() -> None:
     assert all(one[2] == 0 for one in left)
 
 
-def holes_of(tokens: Tensor, hidden: Tensor) -> Holes:
-    length = int(hidden.sum((1, 2)).max())
-    return Holes(tokens, *first_places(hidden.flatten(1), length), hidden)
-
-
 def test_rounds_keep_what_is_certain_and_fill_everything() -> None:
     hidden = torch.zeros(1, 2, 3, dtype=torch.bool)
     hidden[0, :, 1:] = True
@@ -156,13 +153,54 @@ def test_rounds_keep_what_is_certain_and_fill_everything() -> None:
         return logits.flatten(1, 2)[:, places[0]]
 
     holes = holes_of(tokens, hidden)
-    filled = in_rounds(logits_of, holes, GREEDY, 4, 0.0, None)
+    filled = in_rounds(logits_of, holes, GREEDY, 4, 0.0, None).tokens
     assert filled.tolist() == [[[9, 1, 2], [9, 1, 2]]]
     assert [int(still.sum()) for still in calls] == [4, 3, 2, 1]
     assert calls[2][0, 0].tolist() == [False, True, True]  # the first row is left for later
     calls.clear()
     in_rounds(logits_of, holes, GREEDY, 1, 0.0, None)
     assert len(calls) == 1
+
+
+def test_some_hidden_tokens_are_revealed_as_the_rounds_would() -> None:
+    hidden = torch.ones(2, 2, 3, dtype=torch.bool)
+    hidden[1, 0] = False  # three are hidden
+    holes = holes_of(torch.full((2, 2, 3), 9), hidden)
+    places = torch.rand(2, 6)
+    for far, counts in ((0.0, [6, 3]), (2 / 3, [3, 2]), (0.999, [1, 1])):  # cos 60 degrees is 1/2
+        kept = kept_hidden(torch.full((2,), far), places, holes.present)
+        assert kept.sum(1).tolist() == counts
+    target = torch.arange(20, 32).view(2, 2, 3)
+    some = holes.revealed(target, torch.tensor([[True, False] * 3, [False, True, True] * 2]))
+    assert some.hidden.tolist() == [
+        [[True, False, True], [False, True, False]],
+        [[False, False, False], [False, True, True]],
+    ]
+    assert some.tokens.tolist() == [[[9, 21, 9], [23, 9, 25]], [[9, 9, 9], [29, 9, 9]]]
+    assert torch.equal(some.at_places(some.hidden), some.present)
+
+
+def test_a_mean_of_tokens_is_painted_from_their_probabilities() -> None:
+    hidden = torch.tensor([[[True, False]], [[True, True]]])
+    tokens = torch.tensor([[[0, 2]], [[1, 1]]])
+    holes = holes_of(tokens, hidden)
+    logits = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]]).log().expand(2, 2, 3)
+    shares = Filled(tokens, logits).shares(holes).permute(0, 2, 3, 1)
+    torch.testing.assert_close(shares[0, 0], torch.tensor([[0.5, 0.25, 0.25], [0, 0, 1.0]]))
+    torch.testing.assert_close(shares[1, 0], logits.exp()[0])
+
+
+def test_a_mixture_is_painted_as_its_tokens_are() -> None:
+    torch.manual_seed(0)
+    one, other = torch.randint(30, (2, 2, 3, 4))
+    first, second = (F.one_hot(grid, 30).permute(0, 3, 1, 2).float() for grid in (one, other))
+    fsq = FSQTokenizer(3, 8, [5, 3, 2], 16).eval()
+    small_dalle = {"n_hid": 8, "n_blk_per_group": 1, "vocab_size": 30}
+    dalle = [DalleTokenizer(3, n_init=8, **small_dalle)] if find_spec("dall_e") else []
+    for tokenizer in (fsq, DiscreteAutoencoder(3, 30, 8, 2, 8).eval(), *dalle):
+        torch.testing.assert_close(tokenizer.decode_mixed(first), tokenizer.decode(one))
+    mean = (fsq.quantizer.codes(one) + fsq.quantizer.codes(other)) / 2
+    torch.testing.assert_close(fsq.decode_mixed((first + second) / 2), fsq._image(mean))
 
 
 def scrambled(layer: nn.Module) -> nn.Module:
@@ -205,7 +243,7 @@ def test_cached_and_uncached_decoding_write_the_same_tokens(seed: int) -> None:
     _, places, present, _ = holes
     with torch.no_grad():
         written = network.written(tokens, hidden, places)
-        cached = one_by_one(written, holes, GREEDY, None)
+        cached = one_by_one(written, holes, GREEDY, None).tokens
         grid = torch.where(hidden, 0, tokens)
         for i in range(places.shape[1]):  # the whole model for each token
             token = network(grid, hidden, places)[:, i].argmax(-1, keepdim=True)

@@ -15,7 +15,8 @@ from inpainting.errors import InputError, check_choice, check_whole
 from inpainting.methods.token_inpainter import TokenInpainter
 from inpainting.nn.token_transformers import TokenEncoder
 from inpainting.rng import Generators
-from inpainting.tokens.decoding import Holes, in_rounds
+from inpainting.tokens.decoding import Filled, Holes, in_rounds
+from inpainting.tokens.sampling import kept_hidden
 
 
 class TokenBERT(TokenInpainter):
@@ -24,6 +25,8 @@ class TokenBERT(TokenInpainter):
     Args:
         network: builds the transformer for a number of tokens
         loss_on: "hidden" tokens alone, or "all"
+        reveal: True shows the true tokens in some places of each hole in training, in as many as
+            the rounds have filled so far (MaskGIT, section 3.2); False hides all of them
         rounds: calls of the network for a filling; 1 takes all tokens at once
         choice_temperature: see `in_rounds`
         options: keyword arguments of `TokenInpainter`
@@ -37,6 +40,7 @@ class TokenBERT(TokenInpainter):
         *,
         network: Callable[..., TokenEncoder],
         loss_on: str,
+        reveal: bool,
         rounds: int,
         choice_temperature: float,
         **options: Any,
@@ -47,7 +51,7 @@ class TokenBERT(TokenInpainter):
         if choice_temperature < 0:
             raise InputError(f"model.choice_temperature={choice_temperature}: type 0 or more")
         self.network = network(vocab_size=self.tokenizer.vocab_size)
-        self.loss_on = loss_on
+        self.loss_on, self.reveal = loss_on, reveal
         self.rounds, self.choice_temperature = rounds, choice_temperature
 
     def details(self) -> dict[str, Any]:
@@ -59,7 +63,7 @@ class TokenBERT(TokenInpainter):
             "num_completions": self.num_completions,
         }
 
-    def fill_tokens(self, holes: Holes, generators: Generators) -> Tensor:
+    def fill_tokens(self, holes: Holes, generators: Generators) -> Filled:
         """See `TokenInpainter`."""
         how = (self.drawing, self.rounds, self.choice_temperature, generators)
         return in_rounds(self.network, holes, *how)
@@ -67,6 +71,13 @@ class TokenBERT(TokenInpainter):
     def logits(self, target: Tensor, holes: Holes) -> Tensor:
         """See `TokenInpainter`; all at once."""
         return self.network(holes.tokens, holes.hidden, holes.places)
+
+    def to_predict(self, target: Tensor, holes: Holes) -> Holes:
+        """See `TokenInpainter`; some of the hidden tokens may be revealed."""
+        if not self.reveal:
+            return holes
+        noise = torch.rand(len(target), 1 + holes.places.shape[1], device=target.device)
+        return holes.revealed(target, kept_hidden(noise[:, 0], noise[:, 1:], holes.present))
 
     def token_loss(self, target: Tensor, holes: Holes) -> Tensor:
         """Compute the mean cross-entropy of each image's hidden tokens, or of all; (B,)."""

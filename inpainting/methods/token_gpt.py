@@ -14,7 +14,7 @@ from torch import Tensor
 from inpainting.methods.token_inpainter import TokenInpainter
 from inpainting.nn.token_transformers import TokenEncoderDecoder
 from inpainting.rng import Generators
-from inpainting.tokens.decoding import Holes, one_by_one
+from inpainting.tokens.decoding import Filled, Holes, one_by_one
 from inpainting.tokens.masking import hidden_tokens
 
 
@@ -49,7 +49,7 @@ class TokenGPT(TokenInpainter):
             **self.frozen_facts.get("tokenizer", {}),
         }
 
-    def fill_tokens(self, holes: Holes, generators: Generators) -> Tensor:
+    def fill_tokens(self, holes: Holes, generators: Generators) -> Filled:
         """See `TokenInpainter`."""
         written = self.network.written(holes.tokens, holes.hidden, holes.places)
         return one_by_one(written, holes, self.drawing, generators)

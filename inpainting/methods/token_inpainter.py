@@ -16,9 +16,9 @@ from torch.optim import Optimizer
 from inpainting.errors import InputError, check_choice, check_whole
 from inpainting.images.algebra import erase
 from inpainting.methods.base import Batch, Inpainter
-from inpainting.nn.places import first_places
+from inpainting.nn.token_transformers import start_from
 from inpainting.rng import Generators
-from inpainting.tokens.decoding import Holes, TokenDrawing
+from inpainting.tokens.decoding import Filled, Holes, TokenDrawing, holes_of
 from inpainting.tokens.masking import hidden_tokens
 from inpainting.tokens.tokenizer import Tokenizer
 
@@ -35,12 +35,16 @@ class TokenInpainter(Inpainter):
             there is none, unless the weights come from beside a checkpoint
         token_grids: returns the tokens of all training images, (variants, N, h, w), or None to
             compute them in every step; called with the tokenizer and the data module
+        vectors: what the tokens' vectors start as: "random", or as those of the "tokenizer", which
+            knows which tokens are alike
         reach: how far beyond its patch a token is hidden by a hole, in pixels
         context: what the known tokens are read from in training: "erased", the masked image as
             in every test, or "clean", the whole image as in report 000
         train_tokens: hidden tokens of an image that a training step predicts, the first ones; the
             number is fixed, so that no step waits for the device
         drawing: how tokens are drawn
+        painting: what the hole is decoded from: the "drawn" tokens, or the "mean" of the tokens
+            that could have been drawn, whose error is smaller and whose edges are softer
         optimizer: builds the optimiser of the transformer's parameters
         options: keyword arguments of `Inpainter`
 
@@ -57,28 +61,33 @@ class TokenInpainter(Inpainter):
         tokenizer: Tokenizer,
         tokenizer_weights: Callable[[Tokenizer, Any], dict[str, Any]],
         token_grids: Callable[[Tokenizer, Any], Tensor | None] | None,
+        vectors: str,
         reach: int,
         context: str,
         train_tokens: int,
         drawing: TokenDrawing,
+        painting: str,
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):
         super().__init__(**options)
         check_choice("model.context", context, ("erased", "clean"))
+        check_choice("model.vectors", vectors, ("random", "tokenizer"))
+        check_choice("model.painting", painting, ("drawn", "mean"))
         check_whole("model.reach", reach, 0)
         check_whole("model.train_tokens", train_tokens, 1)
         # A tuple hides it from Lightning.
         self._tokenizer = (tokenizer.requires_grad_(False).eval(),)
         self._weights_of = tokenizer_weights
-        self._weighted = False
+        self._weighted, self.vectors, self._fresh = False, vectors, True
         self._grids_of, self._grids = token_grids, None
         self.train_tokens, self._most = train_tokens, torch.tensor(0)
         self._filled = torch.empty(0)  # tokens of the last prediction
         if tokenizer.portable:
             self.frozen["tokenizer"] = tokenizer
         self.reach, self.size_multiple = reach, tokenizer.stride
-        self.context, self.drawing, self.make_optimizer = context, drawing, optimizer
+        self.context, self.drawing, self.painting = context, drawing, painting
+        self.make_optimizer = optimizer
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -92,6 +101,14 @@ class TokenInpainter(Inpainter):
             self.frozen_facts["tokenizer"] = self._weights_of(self._tokenizer[0], data)
             self._tokenizer[0].requires_grad_(False).eval()
             self._weighted = True
+        if stage == "fit" and self._fresh and self.vectors == "tokenizer":
+            start_from(self.network, self.tokenizer.vectors_of_tokens())
+            self._fresh = False
+
+    def load_state_dict(self, *arguments: Any, **options: Any) -> Any:
+        """Load weights, after which the transformer is no longer fresh."""
+        self._fresh = False
+        return super().load_state_dict(*arguments, **options)
 
     def on_fit_start(self) -> None:
         """Get the tokens of the training images."""
@@ -105,8 +122,8 @@ class TokenInpainter(Inpainter):
         self._weighted, self.frozen_facts[name] = True, facts
 
     @abstractmethod
-    def fill_tokens(self, holes: Holes, generators: Generators) -> Tensor:
-        """Return grids (B, h, w) whose hidden tokens are filled."""
+    def fill_tokens(self, holes: Holes, generators: Generators) -> Filled:
+        """Fill the hidden tokens."""
 
     @abstractmethod
     def logits(self, target: Tensor, holes: Holes) -> Tensor:
@@ -117,6 +134,10 @@ class TokenInpainter(Inpainter):
             holes: the n hidden tokens of each image
         """
 
+    def to_predict(self, target: Tensor, holes: Holes) -> Holes:
+        """Return those of the hidden tokens that a training step predicts."""
+        return holes
+
     def token_loss(self, target: Tensor, holes: Holes) -> Tensor:
         """Compute the mean cross-entropy of each image's hidden tokens, (B,); see `logits`."""
         logits = self.logits(target, holes).transpose(1, 2).float()
@@ -124,18 +145,8 @@ class TokenInpainter(Inpainter):
         return (error * holes.present).sum(1) / holes.present.sum(1).clamp(min=1)
 
     def holes(self, tokens: Tensor, mask: Tensor, length: int | None = None) -> Holes:
-        """Find the tokens that a mask hides.
-
-        Args:
-            tokens: (B, h, w) int64
-            mask: (B, 1, H, W), 1 = hole
-            length: find the first hidden tokens of each image, so many; None finds all, and asks
-                the device how many they are
-        """
-        hidden = hidden_tokens(mask, self.size_multiple, self.reach).flatten(1)
-        if length is None:
-            length = max(1, int(hidden.sum(1).max()))
-        return Holes(tokens, *first_places(hidden, length), hidden.view_as(tokens))
+        """Find the tokens (B, h, w) that a mask (B, 1, H, W) hides, or so many of each image."""
+        return holes_of(tokens, hidden_tokens(mask, self.size_multiple, self.reach), length)
 
     @torch.no_grad()
     def encoded(self, image: Tensor) -> Tensor:
@@ -152,9 +163,12 @@ class TokenInpainter(Inpainter):
     ) -> Tensor:
         """Return images (B, C, H, W) decoded from filled tokens."""
         holes = self.holes(self.encoded(masked_image), mask)
-        self._filled = filled = self.fill_tokens(holes, generator)
+        filled = self.fill_tokens(holes, generator)
+        self._filled = filled.tokens
         with torch.autocast(masked_image.device.type, enabled=False):
-            return self.tokenizer.decode(filled)
+            if self.painting == "drawn":
+                return self.tokenizer.decode(filled.tokens)
+            return self.tokenizer.decode_mixed(filled.shares(holes))
 
     def numbers(self, batch: Batch) -> dict[str, Tensor]:
         """Measure the tokens of each image; NaN where a hole hides none.
@@ -174,15 +188,13 @@ class TokenInpainter(Inpainter):
         right = (likely == holes.at_places(target)[..., None]) & holes.present[..., None]
         count = holes.present.sum(1)
         none = torch.where(count > 0, 0.0, torch.nan)
-        filled = holes.at_places(self._filled[:: self.num_completions])
-        least = filled.masked_fill(~holes.present, self.tokenizer.vocab_size).amin(1)
-        most = filled.masked_fill(~holes.present, -1).amax(1)
+        collapsed = holes.uniform(self._filled[:: self.num_completions])
         known = ~holes.hidden
         changed = ((holes.tokens != target) & known).sum((1, 2))
         return {
             "token_top1": right[..., 0].sum(1) / count,
             "token_top5": right.any(-1).sum(1) / count,
-            "collapse": ((least == most) & (count > 1)).float() + none,
+            "collapse": collapsed.float() + none,
             "tokens_changed": changed / known.sum((1, 2)).clamp(min=1) + none,
         }
 
@@ -212,7 +224,7 @@ class TokenInpainter(Inpainter):
         length = min(self.train_tokens, target[0].numel())
         holes = self.holes(tokens, batch["mask"], length)
         self._most = torch.maximum(self._most.to(self.device), holes.hidden.sum((1, 2)).max())
-        loss = self.token_loss(target, holes).mean()
+        loss = self.token_loss(target, self.to_predict(target, holes)).mean()
         self.scalars.add(loss=loss)
         return loss
 

@@ -34,6 +34,25 @@ class _Embedding(nn.Module):
         return self.vectors(tokens).flatten(1, 2) + self.places(*tokens.shape[1:])
 
 
+@torch.no_grad()
+def start_from(network: "TokenEncoder | TokenEncoderDecoder", vectors: Tensor) -> None:
+    """Let like tokens start with like embeddings and like rows of the head.
+
+    The vectors are projected at random to unit variance, and a tenth of the embedding's own start
+    is kept, by which tokens of equal vectors differ.
+
+    Args:
+        network: is about to be trained
+        vectors: (V, d), see `Tokenizer.vectors_of_tokens`
+    """
+    count, length = vectors.shape
+    own, head = network.embedding.vectors.weight, network.head.weight
+    deviations = (vectors - vectors.mean(0)) / vectors.std(0).clamp(min=1e-6)
+    projection = torch.randn(length, own.shape[1], device=own.device) / length**0.5
+    own[:count] = deviations.to(own.device, own.dtype) @ projection + 0.1 * own[:count]
+    head.copy_(own[:count] / own.shape[1] ** 0.5)  # logits of unit variance for unit inputs
+
+
 class TokenEncoder(nn.Module):
     """An encoder that predicts all tokens of a grid at once, from those that are not hidden.
 

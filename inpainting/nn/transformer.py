@@ -4,6 +4,7 @@ They compute what torch's `nn.TransformerEncoderLayer` and `nn.TransformerDecode
 their defaults (norm after the residual, ReLU), from weights of the same shapes.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -56,14 +57,16 @@ class Attention(nn.Module):
         """
         width = self.out.in_features
         queries = F.linear(tokens, self.into.weight[:width], self.into.bias[:width])
-        mixed = F.scaled_dot_product_attention(
-            self._in_heads(queries),
-            source.keys,
-            source.values,
-            attn_mask=None if seen is None else seen[:, None, None],
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=causal,
-        )
+        inputs = self._in_heads(queries), source.keys, source.values
+        training_on_cpu = tokens.device.type == "cpu" and torch.is_grad_enabled()
+        with torch.autocast("cpu", enabled=False) if training_on_cpu else nullcontext():
+            # The gradient's kernel for CPUs is three times as fast in float32 as in bfloat16.
+            mixed = F.scaled_dot_product_attention(
+                *((x.float() for x in inputs) if training_on_cpu else inputs),
+                attn_mask=None if seen is None else seen[:, None, None],
+                dropout_p=self.dropout if self.training else 0.0,
+                is_causal=causal,
+            )
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _in_heads(self, x: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Oppon
             another number of channels or other attributes than the data has, or cannot edit, or two
             entries have the same name.
     """
-    names = [config.against] if isinstance(config.against, str) else list(config.against)
+    names = [config.against] if isinstance(config.against, str) else list(config.against or [])
     short = [Path(name).name for name in names]
     found = []
     for name, own in zip(names, short, strict=True):

@@ -46,7 +46,7 @@ def _train(parts: Parts, folder: Path, clock: Clock) -> float | None:
     trainer, settings = parts.trainer, parts.record.config
     details, best = {"seed": settings["seed"]}, None
     if parts.method.trained:
-        check_tests(settings["tests"])
+        check_tests(settings["tests"] or {})
         check_training(settings["trainer"], parts.name, parts.method, parts.data)
         details |= fit(parts, clock, resumed=settings["resume"] is not None)
         best = load_best(trainer, parts.method)
@@ -58,7 +58,7 @@ def _train(parts: Parts, folder: Path, clock: Clock) -> float | None:
     results = test_against(trainer, tested, parts.data, parts.opponents, folder)
     if trainer.is_global_zero:
         parts.record.write()
-        run_tests(settings["tests"], folder)
+        run_tests(settings["tests"] or {}, folder)
         tested.result.write(folder)  # last: metrics.json marks the run as finished
         log_test(trainer, tested.result, folder)
         announce(results, folder)

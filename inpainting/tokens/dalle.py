@@ -41,6 +41,10 @@ class DalleTokenizer(Tokenizer):
             if hasattr(module, "use_float16"):
                 module.use_float16 = False
 
+    def vectors_of_tokens(self) -> Tensor:
+        """See `Tokenizer`; of the decoder's first convolution, which reads one-hot tokens."""
+        return self.decoder.blocks.input.w.flatten(1).T
+
     def encode(self, image: Tensor) -> Tensor:
         """See `Tokenizer`."""
         from dall_e import map_pixels
@@ -49,9 +53,12 @@ class DalleTokenizer(Tokenizer):
 
     def decode(self, tokens: Tensor) -> Tensor:
         """See `Tokenizer`."""
+        return self.decode_mixed(F.one_hot(tokens, self.vocab_size).permute(0, 3, 1, 2).float())
+
+    def decode_mixed(self, shares: Tensor) -> Tensor:
+        """See `Tokenizer`."""
         from dall_e import unmap_pixels
 
-        one_hot = F.one_hot(tokens, self.vocab_size).permute(0, 3, 1, 2).float()
         # Three channels of means, then three of scales, which a logit-Laplace distribution has.
-        means = self.decoder(one_hot).float()[:, :3]
+        means = self.decoder(shares).float()[:, :3]
         return unmap_pixels(torch.sigmoid(means))

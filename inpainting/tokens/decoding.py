@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from inpainting.errors import InputError, check_whole
+from inpainting.nn.places import first_places
 from inpainting.rng import Generators, uniform_
 from inpainting.tokens.sampling import drawn, gumbel, hidden_after
 
@@ -68,15 +70,67 @@ class Holes(NamedTuple):
         """Return what stands at the places (B, n) of another grid (B, h, w)."""
         return grid.flatten(1).gather(1, self.places)
 
+    def uniform(self, grid: Tensor) -> Tensor:
+        """Return which images have the same token of a grid (B, h, w) in all places, (B,) bool."""
+        found = self.at_places(grid)
+        least = found.masked_fill(~self.present, found.max() + 1).amin(1)
+        return (least == found.masked_fill(~self.present, -1).amax(1)) & (self.present.sum(1) > 1)
+
     def filled(self, found: Tensor) -> Tensor:
         """Return the grids with found tokens (B, n) in the places, (B, h, w)."""
         kept = torch.where(self.present, found, self.at_places(self.tokens))
         return self.tokens.flatten(1).scatter(1, self.places, kept).view_as(self.tokens)
 
+    def revealed(self, grid: Tensor, kept: Tensor) -> "Holes":
+        """Hide only some of the tokens, and show those of another grid in the other places.
+
+        Args:
+            grid: (B, h, w) int64
+            kept: (B, n) bool, the places that stay hidden
+        """
+        kept = kept & self.present
+        shown = torch.where(kept, self.at_places(self.tokens), self.at_places(grid))
+        return Holes(self.filled(shown), self.places, kept, self.still_hidden(kept))
+
     def still_hidden(self, chosen: Tensor) -> Tensor:
         """Return where on the grid the chosen ones (B, n) bool are, (B, h, w) bool."""
         none = torch.zeros_like(self.hidden).flatten(1)
         return none.scatter(1, self.places, chosen).view_as(self.hidden)
+
+
+def holes_of(tokens: Tensor, hidden: Tensor, length: int | None = None) -> Holes:
+    """Find the places of hidden tokens.
+
+    Args:
+        tokens: (B, h, w) int64
+        hidden: (B, h, w) bool
+        length: find the first hidden tokens of each image, so many; None finds all, and asks the
+            device how many they are
+    """
+    flat = hidden.flatten(1)
+    if length is None:
+        length = max(1, int(flat.sum(1).max()))
+    return Holes(tokens, *first_places(flat, length), hidden)
+
+
+class Filled(NamedTuple):
+    """What a transformer filled.
+
+    Attributes:
+        tokens: (B, h, w) int64
+        logits: (B, n, V), those that the token in each place was drawn from
+    """
+
+    tokens: Tensor
+    logits: Tensor
+
+    def shares(self, holes: Holes) -> Tensor:
+        """Return the probability of each token, (B, V, h, w); that of a known one is 1."""
+        places = holes.places[..., None].expand_as(self.logits)
+        certain = F.one_hot(self.tokens.flatten(1), self.logits.shape[-1]).float()
+        found = certain.scatter(1, places, self.logits.float().softmax(-1))
+        found = torch.where(holes.hidden.flatten(1)[..., None], found, certain)
+        return found.unflatten(1, self.tokens.shape[1:]).permute(0, 3, 1, 2)
 
 
 def in_rounds(
@@ -86,7 +140,7 @@ def in_rounds(
     rounds: int,
     choice_temperature: float,
     generators: Generators,
-) -> Tensor:
+) -> Filled:
     """Fill hidden tokens in rounds that keep the most confident ones (MaskGIT, arXiv 2202.04200).
 
     Each round draws all tokens that are still hidden, keeps those with the highest probability,
@@ -101,10 +155,8 @@ def in_rounds(
         choice_temperature: of the noise on the log probabilities by which tokens are kept, which
             falls to 0 with the last round
         generators: one for all, one for each of the B images, or None
-
-    Returns:
-        (B, h, w)
     """
+    kept = torch.empty(0)
     count, still, tokens = holes.present.sum(1), holes.present, holes.tokens
     size = tokens.flatten(1).shape
     for round_ in range(1, rounds + 1):
@@ -120,10 +172,11 @@ def in_rounds(
             uniform = uniform_(torch.empty(size, device=logits.device), generators)
             confidence = confidence + temperature * gumbel(uniform.gather(1, holes.places))
         tokens = holes.filled(torch.where(still, new, holes.at_places(tokens)))
+        kept = logits if round_ == 1 else torch.where(still[..., None], logits, kept)
         # The least confident ones are hidden again; those known before never are.
         ranks = confidence.masked_fill(~still, math.inf).argsort(1).argsort(1)
         still = ranks < hidden_after(round_, rounds, count)[:, None]
-    return tokens
+    return Filled(tokens, kept)
 
 
 def one_by_one(
@@ -131,7 +184,7 @@ def one_by_one(
     holes: Holes,
     draw: TokenDrawing,
     generators: Generators,
-) -> Tensor:
+) -> Filled:
     """Fill hidden tokens one after another.
 
     Args:
@@ -139,15 +192,13 @@ def one_by_one(
         holes: what is to be filled
         draw: how tokens are drawn
         generators: one for all, one for each of the B images, or None
-
-    Returns:
-        (B, h, w)
     """
-    found, logits = [], next(written, None)
+    found, given, logits = [], [], next(written, None)
     while logits is not None:
+        given.append(logits)
         found.append(draw(logits, draw.noise(logits.shape, logits, generators)))
         try:
             logits = written.send(found[-1])
         except StopIteration:
             logits = None
-    return holes.filled(torch.stack(found, 1))
+    return Filled(holes.filled(torch.stack(found, 1)), torch.stack(given, 1))

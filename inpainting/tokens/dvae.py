@@ -93,6 +93,10 @@ class DiscreteAutoencoder(Tokenizer):
         """Reconstruct images (B, C, H, W) from their most likely tokens."""
         return self.decode(self.encode(image))
 
+    def vectors_of_tokens(self) -> Tensor:
+        """See `Tokenizer`."""
+        return self.vectors.weight
+
     def encode(self, image: Tensor) -> Tensor:
         """See `Tokenizer`."""
         return self.logits(image).argmax(1)
@@ -100,6 +104,11 @@ class DiscreteAutoencoder(Tokenizer):
     def decode(self, tokens: Tensor) -> Tensor:
         """See `Tokenizer`."""
         means, _ = self.decoder(self.vectors(tokens).permute(0, 3, 1, 2)).float().chunk(2, dim=1)
+        return torch.sigmoid(means)
+
+    def decode_mixed(self, shares: Tensor) -> Tensor:
+        """See `Tokenizer`; what the decoder is trained on, too."""
+        means, _ = self.painted(shares)
         return torch.sigmoid(means)
 
 

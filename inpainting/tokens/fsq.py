@@ -124,6 +124,12 @@ class FSQTokenizer(Tokenizer):
             nn.Conv2d(layers, channels, 3, padding=1),
         )
 
+    def vectors_of_tokens(self) -> Tensor:
+        """See `Tokenizer`; the codes."""
+        return self.quantizer.codes(
+            torch.arange(self.vocab_size, device=self.quantizer.counts.device)
+        )
+
     def encode(self, image: Tensor) -> Tensor:
         """See `Tokenizer`."""
         return self.quantizer.tokens(self._vectors(image))
@@ -131,6 +137,10 @@ class FSQTokenizer(Tokenizer):
     def decode(self, tokens: Tensor) -> Tensor:
         """See `Tokenizer`."""
         return self._image(self.quantizer.codes(tokens))
+
+    def decode_mixed(self, shares: Tensor) -> Tensor:
+        """See `Tokenizer`; the mean of the tokens' vectors."""
+        return self._image(torch.einsum("bvhw,vc->bhwc", shares, self.vectors_of_tokens()))
 
     def forward(self, image: Tensor) -> Tensor:
         """Encode and decode images, so that gradients pass: the reconstruction to be trained."""

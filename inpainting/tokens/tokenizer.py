@@ -22,9 +22,20 @@ class Tokenizer(nn.Module):
     reach: int
 
     @abstractmethod
+    def vectors_of_tokens(self) -> Tensor:
+        """Return what the decoder reads each token as, (V, d): vectors of like tokens are close."""
+
+    @abstractmethod
     def encode(self, image: Tensor) -> Tensor:
         """Map images (B, C, H, W) in [0, 1], of whole patches, to tokens (B, h, w) int64."""
 
     @abstractmethod
     def decode(self, tokens: Tensor) -> Tensor:
         """Map tokens (B, h, w) int64 to images (B, C, H, W) in [0, 1]."""
+
+    @abstractmethod
+    def decode_mixed(self, shares: Tensor) -> Tensor:
+        """Map mixtures of tokens (B, V, h, w), whose shares sum to 1, to images (B, C, H, W).
+
+        It gives what `decode` does for a share of 1.
+        """

@@ -8,9 +8,8 @@ from interleaved import processor_flags, ratio
 from torch import Tensor, nn
 from torchs_transformer import torchs_decoder, torchs_encoder
 
-from inpainting.nn.places import first_places
 from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
-from inpainting.tokens.decoding import Holes, TokenDrawing, in_rounds, one_by_one
+from inpainting.tokens.decoding import TokenDrawing, holes_of, in_rounds, one_by_one
 
 VOCAB, SIDE, HOLE = 8192, 20, 64  # report 000: 160 px in patches of 8, and a hole of 64x64 px
 GREEDY = TokenDrawing(temperature=0.0, top_k=None, top_p=None)
@@ -23,10 +22,6 @@ def grids(batch: int) -> tuple[Tensor, Tensor]:
     hidden = torch.zeros(batch, SIDE, SIDE, dtype=torch.bool)
     hidden[:, 5:13, 6:14] = True
     return tokens, hidden
-
-
-def holes_of(tokens: Tensor, hidden: Tensor) -> Holes:
-    return Holes(tokens, *first_places(hidden.flatten(1), HOLE), hidden)
 
 
 class WholeModel(nn.Module):
@@ -60,7 +55,7 @@ class WholeModel(nn.Module):
 
 def fill(network: TokenEncoderDecoder, tokens: Tensor, hidden: Tensor) -> Tensor:
     holes = holes_of(tokens, hidden)
-    return one_by_one(network.written(tokens, hidden, holes.places), holes, GREEDY, None)
+    return one_by_one(network.written(tokens, hidden, holes.places), holes, GREEDY, None).tokens
 
 
 @pytest.mark.parametrize(("batch", "goal", "repeats"), [(1, 10, 3), (4, 15, 1)])
