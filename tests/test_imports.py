@@ -39,7 +39,7 @@ ALLOWED = {
     "masks": {"images"},
     "diffusion": set(),
     "nn": set(),
-    "tokens": set(),
+    "tokens": {"nn"},
     "metrics": {"images"},
     "data": {"masks", "images"},
     "methods": {"nn", "losses", "diffusion", "tokens", "schedules", "images"},
