@@ -20,7 +20,7 @@ from inpainting.data.augment import Flip
 from inpainting.errors import InputError
 from inpainting.metrics.texture import Texture, axis_energy
 from inpainting.nn.places import first_places
-from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder
+from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder, start_from
 from inpainting.nn.transformer import DecoderLayer, EncoderLayer
 from inpainting.rng import image_generators
 from inpainting.tokens.dalle import DalleTokenizer
@@ -274,6 +274,30 @@ def test_positions_are_told_apart() -> None:
     nothing = torch.full((1, 3, 4), 7), torch.ones(1, 3, 4, dtype=torch.bool)
     logits = bert(*nothing, torch.arange(12)[None])[0]
     assert len(logits.unique(dim=0)) == 12
+
+
+def test_like_tokens_start_with_like_vectors_and_rows_of_the_head() -> None:
+    torch.manual_seed(0)
+    network, quantizer = TokenEncoder(1000, None, 256, 1, 4, 64, 0.0), Quantizer([8, 5, 5, 5])
+    start_from(network, quantizer.codes(torch.arange(1000)))
+    own, head = network.embedding.vectors.weight.detach(), network.head.weight.detach()
+    # next but one on the first of four scales, against the other end of all of them
+    near, far = (F.cosine_similarity(own[0], own[i], dim=0) for i in (1, 999))
+    assert near > 0.9 and far < -0.8
+    assert 0.9 < own[:1000].std() < 1.1 and own[1000].std() > 0.8  # that of the mask is its own
+    torch.testing.assert_close(head, own[:1000] / 16)
+
+
+def test_weights_that_were_loaded_are_not_started_anew(command, tmp_path: Path) -> None:
+    typed = [*small("token_bert"), "trainer.max_epochs=1", "tests=null", "against=null"]
+    command("train", *typed, "hydra.run.dir=first")
+    command("train", *typed, "init_from=first", "model.optimizer.lr=0", "hydra.run.dir=second")
+    first, second = (
+        torch.load(tmp_path / name / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
+        for name in ("first", "second")
+    )
+    name = "network.embedding.vectors.weight"
+    assert torch.equal(first[name], second[name])
 
 
 @pytest.mark.parametrize("model", ["token_bert", "token_gpt"])
