@@ -569,6 +569,10 @@ def test_lines_along_the_axes_are_told_from_others() -> None:
     for image, share in ((upright, 1.0), (slanted, 0.0)):
         along, every = axis_energy(image[None, None], hole)
         assert (along / every).item() == pytest.approx(share)
+    inside, step = torch.zeros_like(hole), torch.zeros(1, 1, 16, 16)
+    inside[..., 4:10, 4:10] = True
+    step[inside] = 1.0
+    assert axis_energy(step, inside) == (0, 0)  # the border of a hole is no line in it
     metric = Texture()
     metric.reset(torch.device("cpu"))
     first = (upright / 2 + 0.5)[None, None]

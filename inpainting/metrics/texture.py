@@ -30,13 +30,16 @@ def _column(name: str, heading: str, direction: str, truth: float) -> Column:
 def axis_energy(image: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
     """Return the gradients' energy in the holes, of edges along the axes and of all; two scalars.
 
+    Edges between the hole and what lies beside it do not count.
+
     Args:
         image: (B, C, H, W)
         hole: (B, 1, H, W) bool
     """
     down = image[..., 1:, :-1] - image[..., :-1, :-1]
     right = image[..., :-1, 1:] - image[..., :-1, :-1]
-    energy = (down.square() + right.square()) * hole[..., :-1, :-1]
+    within = hole[..., :-1, :-1] & hole[..., 1:, :-1] & hole[..., :-1, 1:]
+    energy = (down.square() + right.square()) * within
     steep, flat = torch.maximum(down.abs(), right.abs()), torch.minimum(down.abs(), right.abs())
     return (energy * (flat < NARROW * steep)).sum(), energy.sum()
 
