@@ -11,11 +11,14 @@ import torch
 import torch.nn.functional as F
 from completing import completed
 from conftest import small
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from PIL import Image
 from torch import Tensor, nn
 from torchs_transformer import torchs_decoder, torchs_encoder
 
+from inpainting import CONF
 from inpainting.data.augment import Flip
 from inpainting.errors import InputError
 from inpainting.metrics.texture import Texture, axis_energy
@@ -23,10 +26,11 @@ from inpainting.nn.places import first_places
 from inpainting.nn.token_transformers import TokenEncoder, TokenEncoderDecoder, start_from
 from inpainting.nn.transformer import DecoderLayer, EncoderLayer
 from inpainting.rng import image_generators
+from inpainting.runs.settings import check_same
 from inpainting.tokens.dalle import DalleTokenizer
 from inpainting.tokens.dalle_weights import dalle_weights
 from inpainting.tokens.decoding import Filled, TokenDrawing, holes_of, in_rounds, one_by_one
-from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, uniform_divergence
+from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, squeezed, uniform_divergence
 from inpainting.tokens.fsq import FSQTokenizer, Quantizer
 from inpainting.tokens.masking import hidden_tokens
 from inpainting.tokens.sampling import drawn, filtered, hidden_after, kept_hidden
@@ -281,7 +285,7 @@ def test_like_tokens_start_with_like_vectors_and_rows_of_the_head() -> None:
     network, quantizer = TokenEncoder(1000, None, 256, 1, 4, 64, 0.0), Quantizer([8, 5, 5, 5])
     start_from(network, quantizer.codes(torch.arange(1000)))
     own, head = network.embedding.vectors.weight.detach(), network.head.weight.detach()
-    # next but one on the first of four scales, against the other end of all of them
+    # the next level on the first of four scales, against the other end of all of them
     near, far = (F.cosine_similarity(own[0], own[i], dim=0) for i in (1, 999))
     assert near > 0.9 and far < -0.8
     assert 0.9 < own[:1000].std() < 1.1 and own[1000].std() > 0.8  # that of the mask is its own
@@ -451,6 +455,12 @@ def test_the_dvaes_losses_have_the_values_computed_by_hand() -> None:
     half, one = torch.full((1, 1, 1, 1), 0.5), torch.ones(1, 1, 1, 1)
     found = logit_laplace(one, one, half).item()
     assert found == pytest.approx(exp(-1) + 1 + log(0.5))
+    # white is painted by what decodes to white, not to the level that it is squeezed to
+    decoded = torch.linspace(0.01, 0.999, 990).view(-1, 1, 1, 1)
+    errors = logit_laplace(
+        squeezed(decoded.logit()), torch.zeros_like(decoded), one.expand(990, -1, -1, -1)
+    )
+    assert decoded[errors.argmin()].item() == pytest.approx(0.999)
     # the density integrates to 1 over the levels from 0.1 to 0.9 and beyond
     x = torch.linspace(1e-4, 1 - 1e-4, 20_001)
     level = ((x - 0.1) / 0.8).view(-1, 1, 1, 1)
@@ -480,6 +490,17 @@ def test_a_dvae_that_was_trained_here_is_taken_as_tokenizer(
     numbers = json.loads((tmp_path / "run/metrics.json").read_text())
     assert numbers["tokenizer_run"] == "dvae"
     assert numbers["tokenizer_psnr"] > 5 and 0 < numbers["tokenizer_usage"] <= 1
+    # A sweep that is typed again must know its row.
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(CONF, version_base="1.3"):
+        here, cache = f"paths.run={tmp_path}/run", f"paths.cache={tmp_path}/cache"
+        same, other = (
+            compose("train", [*typed, f"tokenizer.run={run}", here, cache])
+            for run in ("dvae", "other")
+        )
+    check_same(same, tmp_path / "run")
+    with pytest.raises(InputError, match=r"tokenizer\.run is dvae there and other now"):
+        check_same(other, tmp_path / "run")
     (tmp_path / "dvae").rename(tmp_path / "moved")  # the run has its own copy
     command("evaluate", "run=run", "trainer=cpu", "hydra.run.dir=again")
     again = json.loads((tmp_path / "again/metrics.json").read_text())
@@ -487,6 +508,11 @@ def test_a_dvae_that_was_trained_here_is_taken_as_tokenizer(
         assert again[name] == numbers[name]
     state = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["state_dict"]
     assert state["network.head.weight"].shape[0] == 64
+    command("train", "resume=run", "trainer.max_epochs=2")
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["epochs"] == 2
+    (tmp_path / "moved/metrics.json").unlink()
+    error = failure("train", *typed, "tokenizer.run=moved")
+    assert "its training is not finished; type python -m inpainting.train resume=moved" in error
     command("train", *small("glcic"), "trainer.max_epochs=1", "hydra.run.dir=glcic")
     error = failure("train", *typed, "tokenizer.run=glcic")
     assert "its model is no tokenizer" in error

@@ -17,7 +17,7 @@ from inpainting.errors import InputError, check_choice
 from inpainting.losses import absolute_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.rng import Generators
-from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, uniform_divergence
+from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, squeezed, uniform_divergence
 
 
 class DVAE(Inpainter):
@@ -79,7 +79,7 @@ class DVAE(Inpainter):
         logits = self.network.logits(image)
         means, scales = self.network.painted(self.network.relaxed(logits, temperature, None))
         if self.reconstruction == "logit_laplace":
-            error = logit_laplace(means, scales, image).mean()
+            error = logit_laplace(squeezed(means), scales, image).mean()
         else:
             error = absolute_error(means.sigmoid(), image).mean()
         divergence = uniform_divergence(logits).mean()

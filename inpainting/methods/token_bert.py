@@ -2,7 +2,9 @@
 
 Its variant 1: the hidden tokens are replaced by one that stands for them, an encoder predicts all
 tokens, and the objective is the cross-entropy of the true ones. Departures: the mask has a token
-of its own, and rounds by confidence (MaskGIT, arXiv 2202.04200) fill instead of one shot.
+of its own, some hidden tokens are revealed in training (`reveal=false` undoes it), and rounds by
+confidence (MaskGIT, arXiv 2202.04200) draw tokens instead of one shot that takes the likeliest
+(`rounds=1`, `drawing.temperature=0`).
 """
 
 from collections.abc import Callable

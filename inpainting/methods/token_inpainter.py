@@ -1,7 +1,8 @@
 """What TokenBERT and TokenGPT share: images become tokens, and a transformer fills the hidden ones.
 
-Departure from report 000: the tokenizer reads the masked image, so that no token knows what is in
-the hole; the report tokenised the whole image and hid tokens afterwards.
+Departures from report 000: the tokenizer reads the masked image, so that no token knows what is in
+the hole, where the report hid tokens of the whole image (`context=clean`); and the tokens' vectors
+start from the tokenizer's (`vectors=random` undoes it).
 """
 
 from abc import abstractmethod
@@ -43,8 +44,8 @@ class TokenInpainter(Inpainter):
         train_tokens: hidden tokens of an image that a training step predicts, the first ones; the
             number is fixed, so that no step waits for the device
         drawing: how tokens are drawn
-        painting: what the hole is decoded from: the "drawn" tokens, or the "mean" of the tokens
-            that could have been drawn, whose error is smaller and whose edges are softer
+        painting: what the hole is decoded from: the "drawn" tokens, or the "mean" of all tokens by
+            their probability, whose error is smaller and whose edges are softer
         optimizer: builds the optimiser of the transformer's parameters
         options: keyword arguments of `Inpainter`
 
@@ -175,7 +176,8 @@ class TokenInpainter(Inpainter):
 
         - `token_top1`, `token_top5`: share of the hidden tokens that are the most likely one, or
           among the five most likely
-        - `collapse`: 1 if the first completion has the same token everywhere in the hole
+        - `collapse`: 1 if the first completion has one token in all of several places; a hole of
+          one token counts as 0
         - `tokens_changed`: share of the known tokens that differ between image and masked image
         """
         image, mask = batch["image"], batch["mask"]

@@ -47,6 +47,7 @@ def start_from(network: "TokenEncoder | TokenEncoderDecoder", vectors: Tensor) -
     """
     count, length = vectors.shape
     own, head = network.embedding.vectors.weight, network.head.weight
+    assert count == len(head), "one vector for each token"
     deviations = (vectors - vectors.mean(0)) / vectors.std(0).clamp(min=1e-6)
     projection = torch.randn(length, own.shape[1], device=own.device) / length**0.5
     own[:count] = deviations.to(own.device, own.dtype) @ projection + 0.1 * own[:count]

@@ -13,6 +13,9 @@ DISPLAY += ("trainer.enable_progress_bar", "trainer.enable_model_summary", "trai
 DISPLAY += ("data.num_workers",)
 
 
+FOLLOW = ("tokenizer.module.", "model.tokenizer.")
+
+
 def check_same(config: DictConfig, folder: Path) -> None:
     """Refuse a configuration that differs from that of the job in the folder.
 
@@ -55,7 +58,13 @@ def settings(config: DictConfig) -> dict[str, Any]:
         for place, name in places.items():
             if isinstance(value, str) and f"{value}/".startswith(f"{place}/"):
                 values[key] = name + value.removeprefix(place)
-    return {key: value for key, value in values.items() if not is_display(key)}
+    # The network of `tokenizer.run` is put in when a training starts, and follows from that key.
+    follow = FOLLOW if values.get("tokenizer.run") else ()
+    return {
+        key: value
+        for key, value in values.items()
+        if not is_display(key) and not f"{key}.".startswith(follow)
+    }
 
 
 def is_display(key: str) -> bool:

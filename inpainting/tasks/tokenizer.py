@@ -20,7 +20,7 @@ from inpainting.data.arrays import Split
 from inpainting.data.augment import Flip
 from inpainting.errors import InputError, check_whole
 from inpainting.runs.checkpoints import read_checkpoint
-from inpainting.runs.folder import Run
+from inpainting.runs.folder import Run, status
 from inpainting.runs.provenance import provenance
 from inpainting.tasks.batches import BATCH, as_float, random_batches
 from inpainting.tasks.made_once import fingerprint, made_once
@@ -104,12 +104,23 @@ def settle_tokenizer(config: DictConfig) -> None:
     chosen = config.get("tokenizer")
     if chosen is None or chosen.module is not None:
         return
-    network = Run.open(chosen.run, "tokenizer.run").config.model.get("network")
+    if config.get("resume") is not None:  # it has the network and its weights
+        recorded = Run.open(config.resume, "resume").config.get("tokenizer")
+        if recorded and recorded.get("run") == chosen.run:
+            OmegaConf.update(config, "tokenizer.module", recorded.module, force_add=True)
+            return
+    run = Run.open(chosen.run, "tokenizer.run")
+    network = run.config.model.get("network")
     if not isinstance(network, DictConfig) or not issubclass(
         get_class(network.get("_target_", "builtins.object")), Tokenizer
     ):
         raise InputError(
             f"tokenizer.run={chosen.run}: its model is no tokenizer; train one by model=dvae"
+        )
+    if status(run.folder) != "finished":
+        raise InputError(
+            f"tokenizer.run={chosen.run}: its training is not finished; type "
+            f"python -m inpainting.train resume={chosen.run} first"
         )
     OmegaConf.update(config, "tokenizer.module", network, force_add=True)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from filelock import FileLock
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from inpainting.atomic import replacing
 from inpainting.errors import InputError
 from inpainting.tokens.dalle import DalleTokenizer
 
@@ -59,7 +60,8 @@ def dalle_weights(
             found[part] = _checksum(file, part, sha256.get(part))
             converted = folder / f"{part}-{found[part][:16]}.safetensors"
             if not converted.is_file():
-                save_file(_tensors(file, part), converted)
+                with replacing(converted, "wb") as opened:
+                    opened.write(save(_tensors(file, part)))
         _take(getattr(tokenizer, part), load_file(converted), file)
     return {f"tokenizer_{part}_sha256": digest for part, digest in found.items()}
 

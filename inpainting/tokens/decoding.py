@@ -71,7 +71,7 @@ class Holes(NamedTuple):
         return grid.flatten(1).gather(1, self.places)
 
     def uniform(self, grid: Tensor) -> Tensor:
-        """Return which images have the same token of a grid (B, h, w) in all places, (B,) bool."""
+        """Return which images have several places, all with the same token of a grid; (B,) bool."""
         found = self.at_places(grid)
         least = found.masked_fill(~self.present, found.max() + 1).amin(1)
         return (least == found.masked_fill(~self.present, -1).amax(1)) & (self.present.sum(1) > 1)
@@ -125,7 +125,10 @@ class Filled(NamedTuple):
     logits: Tensor
 
     def shares(self, holes: Holes) -> Tensor:
-        """Return the probability of each token, (B, V, h, w); that of a known one is 1."""
+        """Return the network's probability of each token, (B, V, h, w); of a known one it is 1.
+
+        It is that of all tokens, whatever temperature and limits the drawing has.
+        """
         places = holes.places[..., None].expand_as(self.logits)
         certain = F.one_hot(self.tokens.flatten(1), self.logits.shape[-1]).float()
         found = certain.scatter(1, places, self.logits.float().softmax(-1))

@@ -126,11 +126,16 @@ def uniform_divergence(logits: Tensor) -> Tensor:
 EPSILON = 0.1  # levels are mapped to [0.1, 0.9], away from where logits are infinite (DALL-E's)
 
 
+def squeezed(means: Tensor) -> Tensor:
+    """Map logits of levels in [0, 1] to those of the levels in [0.1, 0.9]."""
+    return (torch.sigmoid(means.float()) * (1 - 2 * EPSILON) + EPSILON).logit()
+
+
 def logit_laplace(means: Tensor, scales: Tensor, image: Tensor) -> Tensor:
     """Return the negative log-likelihood of images, summed over pixels (2102.12092, appendix A.3).
 
     Args:
-        means: (B, C, H, W), the logits of the means
+        means: (B, C, H, W), the logits of the means, which are levels in [0.1, 0.9]
         scales: (B, C, H, W), the logarithms of the scales
         image: (B, C, H, W) in [0, 1]
 

@@ -58,19 +58,21 @@ def gumbel(uniform: Tensor) -> Tensor:
     return -(-uniform.clamp(min=1e-20).log()).log()
 
 
-def kept_hidden(uniform: Tensor, places: Tensor, present: Tensor) -> Tensor:
-    """Choose hidden tokens at random, as many as stay hidden after some round (see `hidden_after`).
+def kept_hidden(uniform: Tensor, order: Tensor, present: Tensor) -> Tensor:
+    """Choose hidden tokens at random, about as many as stay hidden after some round.
+
+    It rounds up where `hidden_after` rounds down, so that a step always has something to predict.
 
     Args:
         uniform: (B,), drawn from [0, 1): how far the rounds have come
-        places: (B, n), drawn from [0, 1), by which tokens are chosen
+        order: (B, n), drawn from [0, 1); the tokens with the smallest numbers are chosen
         present: (B, n) bool, the tokens that there are
 
     Returns:
-        (B, n) bool, one of them at least
+        (B, n) bool, at least one where any is present
     """
     left = ((math.pi / 2 * uniform).cos() * present.sum(1)).ceil()
-    return (places.masked_fill(~present, 2).argsort(1).argsort(1) < left[:, None]) & present
+    return (order.masked_fill(~present, 2).argsort(1).argsort(1) < left[:, None]) & present
 
 
 def hidden_after(round_: int, rounds: int, hidden: Tensor) -> Tensor:
