@@ -526,6 +526,61 @@ def batch(hole: slice) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("name", ["token_bert", "token_gpt"])
+@pytest.mark.parametrize("vectors", ["tokenizer", "random"])
+def test_what_the_vectors_start_from(composed, name: str, vectors: str) -> None:
+    config = composed(*small(name), f"model.vectors={vectors}", "model.network.width=256")
+    torch.manual_seed(0)
+    method = instantiate(config.model, _convert_="all")
+    method._weighted = True  # those that it was made with
+    method.setup("fit")
+    own = method.network.embedding.vectors.weight
+    near = F.cosine_similarity(own[0], own[1], dim=0).item()
+    assert near > 0.9 if vectors == "tokenizer" else abs(near) < 0.3
+
+
+def test_a_mean_is_painted_where_it_is_asked_for(composed) -> None:
+    config = composed(*small("token_bert"))
+    method = instantiate(config.model, _convert_="all").eval()
+    image, mask = (batch(slice(8, 24))[name] for name in ("image", "mask"))
+    found = []
+    for painting in ("drawn", "mean"):
+        method.painting = painting
+        generators = image_generators(torch.arange(2), image.device, 0)
+        with torch.no_grad():
+            found.append((method.predict(image, mask, None, generators), method._filled))
+    (drawn_image, drawn_tokens), (mean_image, mean_tokens) = found
+    assert torch.equal(drawn_tokens, mean_tokens)
+    assert not torch.allclose(drawn_image[0], mean_image[0])
+    torch.testing.assert_close(drawn_image[1], mean_image[1])  # it has no hole
+
+
+def test_some_of_a_hole_is_revealed_in_training_alone(composed) -> None:
+    config = composed(*small("token_bert"))
+    method = instantiate(config.model, _convert_="all")
+    target = torch.arange(16).view(1, 4, 4).expand(64, 4, 4)
+    holes = method.holes(torch.zeros_like(target), torch.ones(64, 1, 32, 32))
+    torch.manual_seed(0)
+    some = method.to_predict(target, holes)
+    assert 0.5 < some.present.float().mean() < 0.8  # 2 / pi, and a little more for rounding up
+    assert torch.equal(some.tokens[~some.hidden], target[~some.hidden])
+    method.reveal = False
+    assert method.to_predict(target, holes) is holes
+
+
+def test_attentions_gradient_is_the_same_in_float32() -> None:
+    layer, x = scrambled(EncoderLayer(32, 4, 64, 0.0)), torch.randn(3, 7, 32)
+    layer(x).square().sum().backward()
+    wanted = layer.attention.into.weight.grad.clone()
+    layer.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(x)
+    found.float().square().sum().backward()
+    found = layer.attention.into.weight.grad
+    assert F.cosine_similarity(found.flatten(), wanted.flatten(), dim=0) > 0.999
+    layer.double()(x.double()).sum().backward()
+
+
+@pytest.mark.parametrize("name", ["token_bert", "token_gpt"])
 def test_the_numbers_of_tokens_are_counted(composed, name: str) -> None:
     config = composed(*small(name))
     method = instantiate(config.model, _convert_="all").eval()
