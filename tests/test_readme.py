@@ -181,6 +181,7 @@ def python(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_tests_find_the_examples_and_they_pass(extended: Path) -> None:
     files = [f"tests/test_{name}.py" for name in ("inpainter", "configs", "masks", "imports")]
     chosen = " or ".join([*ADDED, "annotated", "one_way"])

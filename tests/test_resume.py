@@ -94,6 +94,7 @@ SETTINGS = [*(text for text in NARROW if text != "trainer.max_epochs=2"), ZOOM]
 
 # One that optimises by itself with stages, and one that Lightning optimises; the others are slow
 QUICK = ("cvae_gan", "conv_ae")
+LIKE_OTHERS = ("dvae", "token_bert")  # as conv_ae and token_gpt in what a resume needs
 ENDED = [pytest.param(m, marks=() if m in QUICK else pytest.mark.slow) for m in SMALL]
 
 
@@ -116,7 +117,13 @@ class Killed(BaseException):
 
 
 # within the first epoch of eight batches, the second
-@pytest.mark.parametrize(("model", "batch"), [("glcic", 3), *((model, 13) for model in SMALL)])
+KILLED = [("glcic", 3)] + [
+    pytest.param(model, 13, marks=pytest.mark.slow if model in LIKE_OTHERS else ())
+    for model in SMALL
+]
+
+
+@pytest.mark.parametrize(("model", "batch"), KILLED)
 def test_killed_within_an_epoch(
     command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, batch: int
 ) -> None:

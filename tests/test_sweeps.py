@@ -305,6 +305,7 @@ def test_a_corrected_command_runs_what_was_refused_and_what_failed_in_training_w
     assert run_job(config, failed) is None and status(failed) == "failed"
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_stopped_ends_its_job_and_goes_on_to_the_same_result(
     command, tmp_path: Path
 ) -> None:
