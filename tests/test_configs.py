@@ -99,13 +99,14 @@ def test_metrics(composed, name: str) -> None:
 
 @pytest.fixture
 def dvae_run(composed, tmp_path: Path) -> Path:
-    """The folder of a run of model=dvae, whose weights are untrained."""
+    """The folder of a finished run of model=dvae, whose weights are untrained."""
     typed = ["data=photos", "model.network.width=8", "model.network.vocab_size=64"]
     config = composed("model=dvae", *typed)
     (tmp_path / "checkpoints").mkdir()
     OmegaConf.save(config, tmp_path / "config.yaml", resolve=True)
     state = instantiate(config.model, _convert_="all").state_dict()
     torch.save({"state_dict": state}, tmp_path / "checkpoints/best.ckpt")
+    (tmp_path / "metrics.json").write_text("{}")
     return tmp_path
 
 
