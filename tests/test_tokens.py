@@ -165,6 +165,14 @@ def test_rounds_keep_what_is_certain_and_fill_everything() -> None:
     in_rounds(logits_of, holes, GREEDY, 1, 0.0, None)
     assert len(calls) == 1
 
+    def of_round(grid: Tensor, still: Tensor, places: Tensor) -> Tensor:
+        return logits_of(grid, still, places) + len(calls)
+
+    calls.clear()
+    kept = in_rounds(of_round, holes, GREEDY, 4, 0.0, None).logits[0, :, 0]
+    # places 1 and 2 are filled in the rounds 3 and 4, those of the second row in 1 and 2
+    assert sorted(kept[:2].tolist()) == [3, 4] and sorted(kept[2:].tolist()) == [1, 2]
+
 
 def test_some_hidden_tokens_are_revealed_as_the_rounds_would() -> None:
     hidden = torch.ones(2, 2, 3, dtype=torch.bool)

@@ -11,8 +11,7 @@ from inpainting.errors import InputError
 DISPLAY = ("paths", "resume", "retry_failed", "logger", "callbacks.progress", "callbacks.grids")
 DISPLAY += ("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.profiler")
 DISPLAY += ("data.num_workers",)
-
-
+# What follows from `tokenizer.run`, and is put in when a training starts.
 FOLLOW = ("tokenizer.module.", "model.tokenizer.")
 
 
@@ -58,7 +57,6 @@ def settings(config: DictConfig) -> dict[str, Any]:
         for place, name in places.items():
             if isinstance(value, str) and f"{value}/".startswith(f"{place}/"):
                 values[key] = name + value.removeprefix(place)
-    # The network of `tokenizer.run` is put in when a training starts, and follows from that key.
     follow = FOLLOW if values.get("tokenizer.run") else ()
     return {
         key: value
