@@ -86,7 +86,7 @@ def test_a_run_beside_the_classical_fills_on_other_holes(
     assert [row[0] for row in rows[2:]] == ["glcic", *CLASSICAL]
     assert rows[2][-2:] == ["", ""]  # no gain over itself
     for one, row in zip(folders[1:], rows[3:], strict=True):
-        gain, low, high = map(float, re.findall(r"[+-]\d+\.\d+", row[-2]))
+        gain, low, high = map(float, re.findall(r"[+-]\d+\.\d+", row[-2].replace("−", "-")))
         difference = values(folder, "psnr_hole") - values(one, "psnr_hole")
         assert gain == pytest.approx(difference.mean(), abs=0.0051)
         # Student's t for nine degrees of freedom, from a table

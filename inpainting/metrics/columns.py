@@ -8,6 +8,7 @@ from typing import Any
 from inpainting.errors import InputError
 
 DIRECTIONS = ("max", "min", "none")
+MINUS = "−"  # as in the headings
 SCOPES = ("hole", "local", "whole", "set")
 
 
@@ -54,10 +55,22 @@ class Column:
         return self.direction != "none"
 
     def text(self, value: float | None, signed: bool = False) -> str:
-        """Format a value with the column's decimals; NaN and None give an empty string."""
-        if value is None or isnan(value):
-            return ""
-        return f"{value:{'+' if signed else ''}.{self.digits}f}"
+        """Format a value with the column's decimals; see `rounded`."""
+        return rounded(value, self.digits, signed)
+
+
+def rounded(value: float | None, digits: int, signed: bool = False) -> str:
+    """Format a number for people; NaN and None give an empty string.
+
+    Args:
+        value: the number
+        digits: decimals
+        signed: True to write a plus too
+    """
+    if value is None or isnan(value):
+        return ""
+    # z: what rounds to zero has no minus
+    return f"{value:{'+' if signed else ''}z.{digits}f}".replace("-", MINUS)
 
 
 # The loss that a method reports in evaluation: not a metric, but logged and monitored like one.

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from inpainting.reporting.cells import EMPTY, Cell
+from inpainting.metrics.columns import MINUS, rounded
+from inpainting.reporting.cells import EMPTY, Cell, p_value
 from inpainting.reporting.correlation import Tracking, tracking
 from inpainting.reporting.human import Panel
 from inpainting.reporting.rows import Row
@@ -44,18 +43,14 @@ def tracking_table(rows: Sequence[Row], panel: Panel) -> Table | None:
 def _tracking_line(tracked: Tracking) -> list[Cell]:
     texts = [
         tracked.measure,
-        "+1" if tracked.direction == "min" else "-1",
-        _signed(tracked.over_runs),
-        EMPTY if np.isnan(tracked.p_value) else f"{tracked.p_value:.3f}",
+        "+1" if tracked.direction == "min" else f"{MINUS}1",
+        rounded(tracked.over_runs, 2, signed=True),
+        p_value(tracked.p_value),
         str(tracked.runs),
-        _signed(tracked.over_epochs),
+        rounded(tracked.over_epochs, 2, signed=True),
         str(tracked.logs) if tracked.logs else EMPTY,
     ]
     return [Cell(text) for text in texts]
-
-
-def _signed(value: float) -> str:
-    return EMPTY if np.isnan(value) else f"{value:+.2f}"
 
 
 def scorers_table(panel: Panel) -> Table | None:
@@ -78,7 +73,7 @@ def scorers_table(panel: Panel) -> Table | None:
 
 
 def _pair(values: tuple[float, float]) -> list[str]:
-    return [EMPTY if np.isnan(value) else f"{value:.2f}" for value in values]
+    return [rounded(value, 2) for value in values]
 
 
 def missing_table(missing: Sequence[Missing]) -> Table | None:

@@ -144,7 +144,7 @@ def _by_setting(
     metric_by_setting(rows, drawn, compared, path)
     caption = (
         "Dots are seeds, diamonds their means and bars their standard deviations. In the panels of "
-        "differences to the base, bars are paired 95 % intervals over the images."
+        "differences to the base, bars are the intervals of the table."
     )
     return Drawing("Metric against setting", caption, path)
 

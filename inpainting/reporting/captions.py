@@ -7,13 +7,14 @@ import numpy as np
 
 from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
+from inpainting.reporting.intervals import crosses_seeds
 from inpainting.reporting.rows import Row
 from inpainting.runs.measured import Conditions, Missing
 
 BOLD_RULE = (
-    "Bold is the best setting where its advantage over every other one is certain: the paired 95 % "
-    "interval over the images excludes zero and, where both settings have two or more seeds, so "
-    "does Welch's 95 % interval over the seeds."
+    "Bold is the best setting where its advantage over every other one is certain: the 95 % "
+    "intervals of these differences, corrected for their number, exclude zero. They cover other "
+    "seeds and images where both settings have two seeds or more, and otherwise images alone."
 )
 # Runs that differ in these facts can still be compared, but the reader should know.
 WATCHED = ("commit", "device", "precision", "eval_mask_seed", "python")
@@ -74,14 +75,27 @@ def seeds_note(rows: Sequence[Row]) -> str:
     return ""
 
 
-def differences_note(rows: Sequence[Row], compared: Sequence[str]) -> str:
+def differences_note(rows: Sequence[Row], metrics: Sequence[str]) -> str:
     """Explain the differences to the base and what their brackets cover."""
-    if not compared or not any(row.base for row in rows):
+    if not metrics or not any(row.base for row in rows):
         return ""
+    compared = [row for row in rows if row.base]
+    number = len(compared)
+    text = "Differences are setting minus base on the same images with the same holes; brackets "
+    text += "are 95 % intervals"
+    if number > 1:
+        text += f", corrected for {number} comparisons, so that all of a column hold together"
+    alone = [row.label for row in compared if not crosses_seeds(row, row.base)]
+    if not alone:
+        return f"{text}. They cover other seeds of training and other images."
+    if len(alone) == number:
+        return (
+            f"{text}. They cover other images alone: with one seed nobody knows whether another "
+            "training would differ."
+        )
     return (
-        "Differences are setting minus base on the same images with the same holes, averaged over "
-        "seeds first; brackets are paired 95 % intervals over the images, so they cover the choice "
-        "of images but not the randomness of training."
+        f"{text}. They cover other seeds of training and other images; those of {_names(alone)} "
+        "cover other images alone, as one seed does not show whether another training would differ."
     )
 
 

@@ -27,11 +27,18 @@ def with_deviation(row: Row, column: Column) -> str:
 
 
 def with_interval(gap: Difference | None, column: Column) -> str:
-    """Format a difference and its interval over the images; empty if there is no difference."""
+    """Format a difference and its interval; empty if there is no difference."""
     if gap is None or np.isnan(gap.mean):
         return EMPTY
     mean, low, high = (column.text(v, signed=True) for v in (gap.mean, gap.low, gap.high))
     return f"{mean} [{low}, {high}]" if low else mean
+
+
+def p_value(value: float) -> str:
+    """Format a p-value with three decimals, of which the last is never rounded to zero."""
+    if np.isnan(value):
+        return EMPTY
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def duration(seconds: float) -> str:

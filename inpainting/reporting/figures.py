@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from inpainting.metrics.columns import Column
-from inpainting.reporting.intervals import difference
+from inpainting.reporting.intervals import gap_to_base
 from inpainting.reporting.panels import LINE, colours, legend_below, lines_of, panels, widest
 from inpainting.reporting.rows import Row
 
@@ -43,7 +43,7 @@ def metric_by_setting(
         axis.set_title(f"{metric.heading} − base", fontsize=10)
         axis.axvline(0, color="gray", linewidth=0.9)
         for y, (row, colour) in enumerate(zip(settings, colours(settings), strict=True)):
-            gap = difference(row, row.base, metric.name) if row.base else None
+            gap = gap_to_base(row, rows, metric.name)
             if gap:
                 reach = [[gap.mean - gap.low], [gap.high - gap.mean]]
                 axis.errorbar(gap.mean, y, xerr=reach, fmt="D", color=colour, capsize=3)

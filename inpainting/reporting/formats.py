@@ -2,11 +2,12 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
-from inpainting.reporting.intervals import difference
+from inpainting.reporting.intervals import gap_to_base
 from inpainting.reporting.rows import Row
 from inpainting.reporting.tables import Table, title_of
 from inpainting.runs.measured import Conditions
@@ -66,7 +67,7 @@ def as_latex(table: Table) -> str:
 def write_csv(path: Path, findings: Findings) -> None:
     """Write all numbers unrounded, with a line for each row of each table and each missing job."""
     lines = [
-        _line(conditions, row, title_of(rows), findings.panel)
+        _line(conditions, row, rows, findings.panel)
         for conditions, rows in findings.tables.items()
         for row in rows
     ]
@@ -81,10 +82,10 @@ def write_csv(path: Path, findings: Findings) -> None:
         writer.writerows(lines)
 
 
-def _line(conditions: Conditions, row: Row, title: str, panel: Panel) -> dict[str, object]:
+def _line(conditions: Conditions, row: Row, rows: Sequence[Row], panel: Panel) -> dict[str, object]:
     first = row.runs[0]
     line: dict[str, object] = {
-        "table": title,
+        "table": title_of(rows),
         "mask_hash": conditions.mask_hash,
         "n": conditions.n,
         "n_without_hole": first.details.get("n_without_hole"),
@@ -97,11 +98,12 @@ def _line(conditions: Conditions, row: Row, title: str, panel: Panel) -> dict[st
     }
     for metric in first.columns:
         line |= {f"{metric}_mean": row.mean(metric), f"{metric}_sd": row.deviation(metric)}
-        gap = difference(row, row.base, metric) if row.base else None
+        gap = gap_to_base(row, rows, metric)
         if gap:
             line[f"{metric}_minus_base"] = gap.mean
             line |= {f"{metric}_low": gap.low, f"{metric}_high": gap.high}
-            line |= {f"{metric}_seeds_low": gap.seeds_low, f"{metric}_seeds_high": gap.seeds_high}
+            line |= {f"{metric}_p": gap.p_value}
+            line["interval_covers"] = "seeds and images" if gap.seeds else "images"
     judged = panel.of(row)
     if judged:
         line |= {"human_local": judged.local_score, "human_global": judged.global_score}

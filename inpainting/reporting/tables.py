@@ -9,7 +9,7 @@ from inpainting.metrics.columns import Column, ranked
 from inpainting.reporting.cells import EMPTY, Cell, duration, with_deviation, with_interval
 from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
-from inpainting.reporting.intervals import certainly_best, difference
+from inpainting.reporting.intervals import certainly_best, gap_to_base
 from inpainting.reporting.rows import Row
 from inpainting.runs.measured import Conditions, Missing
 
@@ -64,7 +64,7 @@ def settings_table(findings: Findings, conditions: Conditions) -> Table:
     if has_base:
         columns["compared with"] = lambda row: Cell(row.base.label if row.base else EMPTY)
     columns |= {column.heading: _means(rows, column) for column in measured}
-    gains = {f"{column.heading} − base": _gains(column) for column in compared}
+    gains = {f"{column.heading} − base": _gains(rows, column) for column in compared}
     columns |= gains | _human(rows, findings.panel)
     if any(row.detail("network_calls") > 0 for row in rows):
         columns["network calls"] = lambda row: Cell(_calls(row))
@@ -95,12 +95,8 @@ def _means(rows: Sequence[Row], column: Column) -> CellOf:
     return lambda row: Cell(with_deviation(row, column), row is best)
 
 
-def _gains(column: Column) -> CellOf:
-    def cell(row: Row) -> Cell:
-        gap = difference(row, row.base, column.name) if row.base else None
-        return Cell(with_interval(gap, column))
-
-    return cell
+def _gains(rows: Sequence[Row], column: Column) -> CellOf:
+    return lambda row: Cell(with_interval(gap_to_base(row, rows, column.name), column))
 
 
 def _human(rows: Sequence[Row], panel: Panel) -> dict[str, CellOf]:

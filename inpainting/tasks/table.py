@@ -71,7 +71,8 @@ def caption(results: Sequence[Result]) -> str:
     if summary.get("n_without_hole"):
         text += f"; {int(summary['n_without_hole'])} without a hole are left out of *_hole"
     if len(results) > 1:
-        text += "; brackets: paired 95 % intervals"
+        text += "; brackets: paired 95 % intervals, each by itself, over other images; another "
+        text += "training may differ by more"
     return text + "."
 
 
