@@ -3,6 +3,7 @@
 python -m inpainting.evaluate run=outputs/glcic/2026-01-31_12-00-00 mask=medium
 python -m inpainting.evaluate run=… data=folder data.root=PATH against=[mean_fill,telea]
 python -m inpainting.evaluate model=telea data=photos
+python -m inpainting.evaluate -m run=… mask=half,strokes,box_10   # several, and a table of them
 """
 
 import sys
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from inpainting import CONF
 from inpainting.errors import exits_with_one_sentence
+from inpainting.runs import naming  # noqa: F401  # evaluate.yaml names its folders by it
 from inpainting.runs.arguments import evaluation_arguments
-from inpainting.runs.folder import claimed
+from inpainting.runs.folder import claimed, failure_noted
+from inpainting.sweeps.job import run_job
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
@@ -23,7 +27,10 @@ from inpainting.runs.folder import claimed
 def run(config: DictConfig) -> None:
     """Run one evaluation in a new folder."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    with claimed(folder, resume=False):
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        run_job(config, folder)
+        return
+    with claimed(folder, resume=False), failure_noted(folder):
         # Imported here so that --help does not load torch and Lightning.
         from inpainting.tasks.evaluate import evaluate
 

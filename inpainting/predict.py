@@ -12,8 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from inpainting import CONF
-from inpainting.errors import exits_with_one_sentence
-from inpainting.runs.arguments import evaluation_arguments
+from inpainting.errors import InputError, exits_with_one_sentence
+from inpainting.runs.arguments import evaluation_arguments, several
 from inpainting.runs.folder import claimed
 
 
@@ -31,6 +31,11 @@ def run(config: DictConfig) -> None:
 @exits_with_one_sentence
 def main() -> None:
     """Compose the configuration from the run's overrides and the typed ones, and fill."""
+    if several(sys.argv[1:]):
+        raise InputError(
+            "-m: predict fills with one setting at a time; type the command once for each, with "
+            "another out=FOLDER"
+        )
     sys.argv[1:] = evaluation_arguments(sys.argv[1:])
     run()
 

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from conftest import NARROW, typed_in
 from omegaconf import OmegaConf
 from PIL import Image
+
+from inpainting.runs.naming import asked, run_name
+from inpainting.sweeps.job import out_of_date
 
 CLASSICAL = ["mean_fill", "telea", "navier_stokes"]
 METRICS = ["l1", "psnr", "ssim", "l1_hole", "psnr_hole", "ssim_hole", "l1_local", "psnr_local"]
@@ -213,10 +217,43 @@ def test_an_evaluation_does_not_inherit_how_an_experiment_trained(command, tmp_p
 
 
 def test_several_evaluations_of_a_run_from_one_command(
-    command, tmp_path: Path, trained: Path
+    command, tmp_path: Path, trained: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    command("evaluate", "-m", f"run={trained}", "mask=half,expand", "hydra.sweep.dir=several")
-    masks = [
-        json.loads((tmp_path / f"several/{job}/metrics.json").read_text())["mask"] for job in "01"
-    ]
-    assert [mask.split("(")[0] for mask in masks] == ["Half", "Expand"]
+    typed = ["-m", f"run={trained}", "callbacks.progress=null"]
+    several = tmp_path / "outputs/sweeps/evaluate" / "_".join(trained.absolute().parts[-2:])
+    with pytest.raises(SystemExit) as stopped:  # files need mask.path, half needs nothing
+        command("evaluate", *typed, "mask=files,half")
+    assert stopped.value.code == 1
+    assert metrics(several / "mask=half")["mask"].startswith("Half(")
+    first = capfd.readouterr()
+    assert "1 of 2: mask=files" in first.err + first.out
+    assert "2 of 2: mask=half; about 0:00:" in first.err + first.out
+    assert "mask.path is missing" in (several / "mask=files" / "failed.txt").read_text()
+
+    command("evaluate", *typed, "mask=expand,half")
+    assert metrics(several / "mask=expand")["mask"].startswith("Expand(")
+    second = capfd.readouterr()
+    assert "mask=half is already finished" in second.err + second.out
+    table = [line for line in second.out.splitlines() if line.startswith("│ mask=")]
+    assert [line.split("│")[1].strip() for line in table] == ["mask=expand", "mask=half"]
+    assert [line.split("│")[3].strip() for line in table] == ["finished", "skipped"]
+
+
+def test_what_an_evaluation_is_named_by() -> None:
+    assert run_name("outputs/glcic/2026", "x") == "glcic_2026"
+    assert run_name(None, "telea") == "telea"
+    typed = ["model=telea", "mask=half", "+attributes.smiling=1", "data.root=/a/b", "logger=wandb"]
+    assert asked(typed, ["model"]) == "attributes.smiling=1,data.root=.a.b,mask=half"
+    assert asked(["model=telea"], ["model"]) == "as_trained"
+    long, other = (asked([f"data.root={'x' * 300}{i}"], []) for i in (1, 2))
+    assert len(long) == 120 and long != other
+
+
+def test_an_evaluation_of_older_weights_is_done_again(trained: Path, tmp_path: Path) -> None:
+    config = OmegaConf.create({"run": str(trained), "checkpoint": "best"})
+    assert not out_of_date(config, tmp_path)
+    (tmp_path / "metrics.json").write_text("{}")
+    assert not out_of_date(config, tmp_path)
+    os.utime(tmp_path / "metrics.json", (0, 0))
+    assert out_of_date(config, tmp_path)
+    assert not out_of_date(OmegaConf.create({"run": None}), tmp_path)

@@ -189,6 +189,10 @@ def test_a_method_for_grey_images_leaves_known_colours(command, tmp_path: Path) 
     assert (np.ptp(after[hole], axis=-1) == 0).all()
 
 
+def test_one_setting_at_a_time(failure: Callable[..., str]) -> None:
+    assert "type the command once for each" in failure("predict", "-m", "model=telea,mean_fill")
+
+
 def test_a_result_is_replaced_only_when_asked(
     command, failure, tmp_path: Path, method: list[str]
 ) -> None:

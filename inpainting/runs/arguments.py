@@ -12,7 +12,7 @@ from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.folder import Run, claimed
 
 # Keys that an evaluation must not inherit: how the run was trained, and where it wrote its output.
-TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "name", "against")
+TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "against")
 TRAINING_KEYS += ("resume", "init_from", "run", "compile")
 
 WANDB_FOLDER = re.compile(r"(?:offline-)?run-(?P<stamp>\d{8}_\d{6})-(?P<id>.+)")
@@ -174,7 +174,7 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
         InputError: the folder holds no run, or both `run` and `model` are typed; see also
             `check_free`.
     """
-    if _started_by_lightning(arguments):
+    if _started_by_lightning(arguments) or "hydra.mode=RUN" in arguments:  # a job of a sweep
         return arguments
     check_free(arguments)
     arguments = complete_arguments(arguments)
@@ -191,4 +191,14 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
     if _last_typed(arguments, "trainer") is None:
         # The run's experiment may have set a trainer for the machine that it was trained on.
         kept += ["trainer=auto", "trainer.precision=32-true"]
+    typed = {key_of(text) for text in arguments}
+    kept = [text for text in kept if key_of(text) not in typed]
+    if several(arguments):  # a job's folder is named by what was typed, see evaluate.yaml
+        left_out = ",".join(dict.fromkeys(["run", *map(key_of, kept)]))
+        kept.append(f"hydra.job.config.override_dirname.exclude_keys=[{left_out}]")
     return _options_first(kept, arguments)
+
+
+def several(arguments: list[str]) -> bool:
+    """Return True if Hydra is told to run several jobs."""
+    return any(text in ("-m", "--multirun", "hydra.mode=MULTIRUN") for text in arguments)

@@ -1,4 +1,6 @@
-"""A job of a sweep: one training in a separate process, which continues where it stopped.
+"""A job of a sweep: one training or evaluation in a separate process.
+
+A training continues where it stopped.
 
 Each job runs in a separate process because Lightning starts further processes with the command
 line of the current one, which is the sweep's, and because whatever a job breaks (a GPU, the state
@@ -21,6 +23,7 @@ from omegaconf import DictConfig
 
 from inpainting.runs.arguments import key_of, own_configurations, quoted
 from inpainting.runs.folder import SWEEP_JOB, claimed, failure_reason, status
+from inpainting.runs.results import set_aside
 from inpainting.runs.settings import check_same, is_display
 
 log = logging.getLogger(__name__)
@@ -29,7 +32,7 @@ STOPPED = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SI
 
 
 def run_job(config: DictConfig, folder: Path) -> float | None:
-    """Train in a separate process, unless the job is finished or failed in its training.
+    """Train or evaluate in a separate process, unless the job is finished or failed in training.
 
     Args:
         config: of the job
@@ -42,7 +45,9 @@ def run_job(config: DictConfig, folder: Path) -> float | None:
         InputError: the folder holds a job with another configuration, or another process is
             writing to it
     """
-    check_same(config, folder)
+    check_same_training(config, folder)
+    if out_of_date(config, folder):
+        set_aside(folder)
     if status(folder) == "finished":
         log.info(f"{folder} is already finished")
     elif _failed_in_training(folder) and not config.retry_failed:
@@ -60,6 +65,23 @@ def run_job(config: DictConfig, folder: Path) -> float | None:
     return json.loads((folder / "metrics.json").read_text()).get("best")
 
 
+def check_same_training(config: DictConfig, folder: Path) -> None:
+    """Refuse a training that differs from the one in the folder; see `check_same`.
+
+    An evaluation cannot differ: its folder is named by what was asked.
+    """
+    if "run" not in config:  # a key of evaluations
+        check_same(config, folder)
+
+
+def out_of_date(config: DictConfig, folder: Path) -> bool:
+    """Return True if a run was trained on after this evaluation of it."""
+    if config.get("run") is None or status(folder) != "finished":
+        return False
+    weights = Path(config.run) / "checkpoints" / f"{config.checkpoint}.ckpt"
+    return weights.is_file() and weights.stat().st_mtime > (folder / "metrics.json").stat().st_mtime
+
+
 def _failed_in_training(folder: Path) -> bool:
     """Return True if a job failed after its training began.
 
@@ -72,7 +94,7 @@ def _failed_in_training(folder: Path) -> bool:
 def _command(folder: Path) -> list[str]:
     """Return the command line of the job without the sweep: it starts or resumes the job."""
     hydra = HydraConfig.get()
-    start = [sys.executable, "-m", "inpainting.train"]
+    start = [sys.executable, "-m", f"inpainting.{hydra.job.config_name}"]
     start += [*own_configurations(), "hydra.mode=RUN"]
     if (folder / "config.yaml").is_file() and (folder / "checkpoints" / "last.ckpt").is_file():
         shown = [t for t in hydra.overrides.task if is_display(key_of(t).split("@")[0])]

@@ -3,11 +3,13 @@
 Hydra's multirun runs the jobs in between; the module `job` says what each job does.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +24,26 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from inpainting.errors import InputError, one_sentence
 from inpainting.runs.arguments import quoted
 from inpainting.runs.folder import status
-from inpainting.runs.settings import check_same, differing, settings
+from inpainting.runs.settings import differing, settings
+from inpainting.sweeps.job import check_same_training
+
+log = logging.getLogger(__name__)
 
 
 class Sweep(Callback):
-    """The Hydra callback of `train`; it does nothing in a single run."""
+    """The Hydra callback of `train` and `evaluate`; it does nothing in a single run."""
 
     def __init__(self) -> None:
         self.began = time.time()
         self.folders: list[Path] | None = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse a sweep that could not be trained to its end or would compare nothing.
+        """Refuse a sweep that could not be run to its end or would compare nothing.
 
         Raises:
             SystemExit: after an error of one sentence; see `check_jobs`.
         """
-        if not _trains(config):
+        if not _sweeps(config):
             return
         with one_sentence():
             if config.resume is not None:
@@ -52,9 +57,26 @@ class Sweep(Callback):
             keep_together(config, jobs)
         self.folders = [job.folder for job in jobs] or None
 
+    def on_job_start(self, config: DictConfig, **_: Any) -> None:
+        """Say which job starts, of how many, and about how long those that are left will take."""
+        if self.folders is None or config.hydra.job.num >= len(self.folders):
+            return
+        # Imported here so that --help does not load rich.
+        from inpainting.sweeps.table import outcome
+
+        number = config.hydra.job.num
+        before, after = self.folders[:number], self.folders[number:]
+        ran = sum(outcome(job, self.began) != "skipped" for job in before)
+        left = sum(status(job) != "finished" for job in after)
+        text = f"{number + 1} of {len(self.folders)}: {after[0].name}"
+        if ran and left:
+            seconds = (time.time() - self.began) / ran * left
+            text += f"; about {timedelta(seconds=round(seconds))} left"
+        log.info(text)
+
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Print the table of jobs; exit with status 1 if any job is not finished."""
-        if not _trains(config):
+        if not _sweeps(config):
             return
         # Imported here so that --help does not load rich.
         from inpainting.sweeps.table import print_jobs
@@ -88,9 +110,9 @@ def _set_direction(config: DictConfig) -> None:
         sweeper.direction = f"{end}imize"
 
 
-def _trains(config: DictConfig) -> bool:
-    """Return True if the command is `train`; other commands inherit this callback from its yaml."""
-    return config.hydra.job.config_name == "train"
+def _sweeps(config: DictConfig) -> bool:
+    """Return True if the command has sweeps; others inherit this callback from train.yaml."""
+    return config.hydra.job.config_name in ("train", "evaluate")
 
 
 @dataclass
@@ -148,7 +170,7 @@ def _job(config: DictConfig, number: int, sweep: Path) -> Job:
     with _inside_job(config, number, sweep) as folder:
         row = config.row or config.name
         job = Job(folder, sweep, row, config.compared_with, settings(config))
-        check_same(config, folder)
+        check_same_training(config, folder)
     return job
 
 

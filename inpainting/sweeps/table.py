@@ -27,8 +27,10 @@ def print_jobs(jobs: list[Path], folder: Path, began: float) -> None:
         varied = [
             t for t in own if not (t.startswith("seed=") or all(t in other for other in typed))
         ]
-        name = config.get("row") or f"{job.name} {', '.join(varied)}"
-        cells = [escape(name), str(config.get("seed", "")), _outcome(job, began), *_numbers(job)]
+        # The folder of an evaluation says what was asked.
+        name = job.name if "run" in config else config.get("row")
+        name = name or f"{job.name} {', '.join(varied)}"
+        cells = [escape(name), str(config.get("seed", "")), outcome(job, began), *_numbers(job)]
         table.add_row(*cells, escape(failure_reason(job)))
     console = Console()
     if not console.is_terminal:  # a pipe or a log file has no width
@@ -44,7 +46,7 @@ def _hydra(job: Path, name: str) -> DictConfig | list[str]:
     return OmegaConf.load(path) if path.is_file() else OmegaConf.create()
 
 
-def _outcome(job: Path, began: float) -> str:
+def outcome(job: Path, began: float) -> str:
     """Return the status of a job; "skipped" if it was finished before the sweep began."""
     if status(job) == "finished" and (job / "metrics.json").stat().st_mtime < began:
         return "skipped"

@@ -25,11 +25,9 @@ def _evaluate(parts: Parts, folder: Path, began: float) -> None:
     settings = parts.record.config
     tested.result.details |= {"run": settings["run"], "seed": settings["seed"]}
     tested.result.details["wall_seconds"] = round(time.perf_counter() - began, 1)
-    first = parts.trainer.is_global_zero
-    if first:
-        parts.record.write()
-        tested.result.write(folder)
-        log_test(parts.trainer, tested.result, folder)
     results = test_against(parts.trainer, tested, parts.data, parts.opponents, folder)
-    if first:
+    if parts.trainer.is_global_zero:
+        parts.record.write()
+        tested.result.write(folder)  # last: metrics.json marks the evaluation as finished
+        log_test(parts.trainer, tested.result, folder)
         announce(results, folder)
