@@ -19,6 +19,7 @@ from inpainting.errors import exits_with_one_sentence
 from inpainting.runs import naming  # noqa: F401  # evaluate.yaml names its folders by it
 from inpainting.runs.arguments import evaluation_arguments
 from inpainting.runs.folder import claimed, failure_noted
+from inpainting.stopping import stops_at_sigterm
 from inpainting.sweeps.job import run_job
 
 
@@ -30,7 +31,7 @@ def run(config: DictConfig) -> None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         run_job(config, folder)
         return
-    with claimed(folder, resume=False), failure_noted(folder):
+    with stops_at_sigterm(), claimed(folder, resume=False), failure_noted(folder):
         # Imported here so that --help does not load torch and Lightning.
         from inpainting.tasks.evaluate import evaluate
 

@@ -15,13 +15,14 @@ from inpainting import CONF
 from inpainting.errors import InputError, exits_with_one_sentence
 from inpainting.runs.arguments import evaluation_arguments, several
 from inpainting.runs.folder import claimed
+from inpainting.stopping import stops_at_sigterm
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="predict")
 @exits_with_one_sentence
 def run(config: DictConfig) -> None:
     """Fill all images that `input` names."""
-    with claimed(Path(HydraConfig.get().runtime.output_dir), resume=False):
+    with stops_at_sigterm(), claimed(Path(HydraConfig.get().runtime.output_dir), resume=False):
         # Imported here so that --help does not load torch and Lightning.
         from inpainting.tasks.fill import fill
 

@@ -19,6 +19,7 @@ from inpainting import CONF
 from inpainting.errors import exits_with_one_sentence
 from inpainting.runs.arguments import resume_arguments
 from inpainting.runs.folder import claimed, failure_noted
+from inpainting.stopping import stops_at_sigterm
 from inpainting.sweeps.job import run_job
 
 
@@ -29,7 +30,8 @@ def run(config: DictConfig) -> float | None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_job(config, folder)
-    with claimed(folder, resume=config.resume is not None), failure_noted(folder):
+    resume = config.resume is not None
+    with stops_at_sigterm(), claimed(folder, resume), failure_noted(folder):
         # Imported here so that --help does not load torch and Lightning.
         from inpainting.tasks.train import train
 

@@ -444,7 +444,7 @@ def test_imagenette_takes_classes_by_name_or_id(imagenette_root):
 
 
 def test_what_imagenette_lacks_is_said(imagenette_root, tmp_path):
-    with pytest.raises(InputError, match="no class 'chainsaw'; did you mean chain saw"):
+    with pytest.raises(InputError, match="no class 'chainsaw'; did you mean chain_saw"):
         imagenette(imagenette_root, classes=["chainsaw"])
     with pytest.raises(InputError, match="n02102040 has no images"):
         imagenette(imagenette_root, classes=[]).prepare_data()

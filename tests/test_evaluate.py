@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from conftest import NARROW, typed_in
 from omegaconf import OmegaConf
 from PIL import Image
 
+from inpainting.methods.glcic import GLCIC
 from inpainting.runs.naming import asked, run_name
 from inpainting.sweeps.job import out_of_date
 
@@ -257,3 +259,26 @@ def test_an_evaluation_of_older_weights_is_done_again(trained: Path, tmp_path: P
     os.utime(tmp_path / "metrics.json", (0, 0))
     assert out_of_date(config, tmp_path)
     assert not out_of_date(OmegaConf.create({"run": None}), tmp_path)
+
+
+def test_sigterm_stops_a_command_in_the_midst_of_a_batch(
+    command, tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predict(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the signal came too late")
+
+    monkeypatch.setattr(GLCIC, "predict", predict)
+    for name, colour in {"photo.png": "red", "mask.png": "black"}.items():
+        image = Image.new("RGB", (40, 40), colour)
+        image.paste("white", (10, 10, 20, 20))
+        image.save(tmp_path / name)
+    before = signal.getsignal(signal.SIGTERM)
+    files = ["input=photo.png", "masks=mask.png"]
+    for typed in (["evaluate"], ["predict", *files]):
+        with pytest.raises(SystemExit) as stopped:
+            command(*typed, f"run={trained}", "hydra.run.dir=out")
+        assert stopped.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert "type the same command to start again" in (tmp_path / "out/evaluate.log").read_text()
+    assert not (tmp_path / "out/metrics.json").exists()

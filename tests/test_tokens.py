@@ -518,6 +518,13 @@ def test_a_dvae_that_was_trained_here_is_taken_as_tokenizer(
     assert state["network.head.weight"].shape[0] == 64
     command("train", "resume=run", "trainer.max_epochs=2")
     assert json.loads((tmp_path / "run/metrics.json").read_text())["epochs"] == 2
+    grey = ["data.channels=1", "tokenizer.run=moved"]
+    assert "data.channels is 1; type data.channels=3" in failure("train", *typed, *grey)
+    assert "tokenizer.run is missing: type tokenizer.run=" in failure("train", *typed)
+    fill = ["run=moved", "input=photo.png", "masks=mask.png"]
+    for name in ("photo.png", "mask.png"):
+        Image.new("RGB", (32, 32)).save(tmp_path / name)
+    assert "fills no holes" in failure("predict", *fill)
     (tmp_path / "moved/metrics.json").unlink()
     error = failure("train", *typed, "tokenizer.run=moved")
     assert "its training is not finished; type python -m inpainting.train resume=moved" in error
@@ -626,6 +633,18 @@ def test_token_berts_objective_is_the_cross_entropy_of_what_it_says(composed, mo
     if more:
         wanted = error.mean((1, 2))
     torch.testing.assert_close(method.token_loss(target, holes), wanted)
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("model.drawing.temperature=hot", "temperature=hot: type 0 or more"),
+        ("model.drawing.top_p=2", "top_p=2: type a share"),
+        ("model.reach=32", "model.reach=32: type a whole number from 0 to 31"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(failure, typed: str, named: str) -> None:
+    assert named in failure("train", *small("token_bert"), typed)
 
 
 def test_a_hole_of_more_tokens_than_are_trained_is_refused(failure) -> None:

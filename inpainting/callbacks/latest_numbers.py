@@ -1,5 +1,7 @@
 """The latest numbers of a training, for its display and its log."""
 
+from math import isnan
+
 from lightning import LightningModule, Trainer
 
 from inpainting.callbacks.evaluation import Evaluation
@@ -24,4 +26,5 @@ def latest_numbers(trainer: Trainer, method: LightningModule) -> dict[str, float
         for column in columns
         if f"val/{column.name}" in logged
     }
-    return {**losses, **validation}
+    # A number of the hole is NaN where images are reconstructed as a whole.
+    return {**losses, **{name: value for name, value in validation.items() if not isnan(value)}}

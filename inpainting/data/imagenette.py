@@ -121,8 +121,9 @@ def _wordnet_id(name: str) -> str:
     key = str(name).lower().replace("_", " ")
     if key not in ids:
         near = difflib.get_close_matches(key, ids, n=2, cutoff=0.4)
+        names = [text.replace(" ", "_") for text in near or ids]  # a shell needs no quotes for them
         raise InputError(
             f"data.classes: Imagenette has no class {name!r}; "
-            + (f"did you mean {' or '.join(near)}?" if near else f"type any of {', '.join(ids)}")
+            + (f"did you mean {' or '.join(names)}?" if near else f"type any of {', '.join(names)}")
         )
     return ids[key]

@@ -50,6 +50,7 @@ class Inpainter(TrainingHooks, EvaluationSteps):
     bound_to_weights: tuple[str, ...] = ()
     # Networks that only a training needs: another training may start from this one without them.
     only_trains: tuple[str, ...] = ()
+    fills_holes = True  # False: it reconstructs whole images
     trained = True  # False: the method has no weights to fit
     stochastic = False  # True: `predict` draws random numbers, in evaluation from seeded generators
     size_multiple = 1

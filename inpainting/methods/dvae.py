@@ -36,6 +36,7 @@ class DVAE(Inpainter):
         InputError: a choice is unknown, or a number is out of range.
     """
 
+    fills_holes = False
     bound_to_weights = ("network", "reconstruction")
 
     def __init__(

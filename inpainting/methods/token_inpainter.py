@@ -75,7 +75,8 @@ class TokenInpainter(Inpainter):
         check_choice("model.context", context, ("erased", "clean"))
         check_choice("model.vectors", vectors, ("random", "tokenizer"))
         check_choice("model.painting", painting, ("drawn", "mean"))
-        check_whole("model.reach", reach, 0)
+        # as many px as an image's side would hide every token
+        check_whole("model.reach", reach, 0, self.fixed_size - 1 if self.fixed_size else None)
         check_whole("model.train_tokens", train_tokens, 1)
         # A tuple hides it from Lightning.
         self._tokenizer = (tokenizer.requires_grad_(False).eval(),)

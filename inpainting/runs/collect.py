@@ -93,9 +93,10 @@ def _measured(folder: Path) -> Iterator[Measured]:
     source = details.get("run")
     trained = source is not None or "epochs" in details
     # An evaluation has its own data and holes; its run holds the configuration of the training.
-    training = _evaluated(Path(source), config) if source else config
+    source = _found(source, folder) if source else None
+    training = _evaluated(source, config) if source else config
     shared = _shared_fields(folder, config)
-    yield _measurement(folder, shared, training, Path(source or folder) if trained else None)
+    yield _measurement(folder, shared, training, (source or folder) if trained else None)
     named = config.get("against") or []
     runs = {Path(name).name: Path(name) for name in ([named] if isinstance(named, str) else named)}
     for path in sorted((folder / "against").glob("*/metrics.json")):
@@ -104,6 +105,12 @@ def _measured(folder: Path) -> Iterator[Measured]:
         yield _measurement(path.parent, shared, _config(other) if other else {}, other)
     for path in sorted((folder / "tests").glob("*/metrics.json")):
         yield from _measured(path.parent)
+
+
+def _found(run: str, folder: Path) -> Path:
+    """Return the folder of an evaluated run, whose path was relative to where the user was then."""
+    places = [Path(), *folder.absolute().parents]
+    return next((place / run for place in places if (place / run).is_dir()), Path(run))
 
 
 def _evaluated(source: Path, config: dict[str, Any]) -> dict[str, Any]:

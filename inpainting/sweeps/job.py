@@ -13,10 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -25,6 +22,7 @@ from inpainting.runs.arguments import key_of, own_configurations, quoted
 from inpainting.runs.folder import SWEEP_JOB, claimed, failure_reason, status
 from inpainting.runs.results import set_aside
 from inpainting.runs.settings import check_same, is_display
+from inpainting.stopping import stops_at_sigterm
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +104,7 @@ def _command(folder: Path) -> list[str]:
 
 def run_to_end(command: list[str]) -> int:
     """Run a command and return its exit status; stop the command if this process is stopped."""
-    with _sigterm_raises():
+    with stops_at_sigterm():
         process = subprocess.Popen(command, env={**os.environ, SWEEP_JOB: "1"})
         try:
             return process.wait()
@@ -120,20 +118,6 @@ def run_to_end(command: list[str]) -> int:
                 raise
             print("stopped: type the same command again to continue", file=sys.stderr)
             sys.exit(128 + signal.SIGINT)
-
-
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Turn SIGTERM into SystemExit: it would otherwise leave the process of the job running."""
-
-    def stop(*_: Any) -> None:
-        sys.exit(128 + signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def note_end(folder: Path, code: int) -> None:

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
+from inpainting.runs.settings import flat
 
 
 def check_complete(config: DictConfig) -> None:
@@ -16,7 +17,9 @@ def check_complete(config: DictConfig) -> None:
     Raises:
         InputError: names the key.
     """
-    for key in sorted(OmegaConf.missing_keys(config)):
+    # Not resolved: what refers to a missing value is not what a user can type.
+    values = flat(OmegaConf.to_container(config, resolve=False))
+    for key in sorted(key for key, value in values.items() if value == "???"):
         raise InputError(f"{key} is missing: type {key}=VALUE")
 
 

@@ -1,5 +1,6 @@
 """A whole evaluation: a run, or a model without training, tested on any data and holes."""
 
+import logging
 import time
 from pathlib import Path
 
@@ -11,12 +12,18 @@ from inpainting.tasks.parts import Parts, build_parts
 from inpainting.tasks.table import announce
 from inpainting.tasks.test import test
 
+log = logging.getLogger(__name__)
+
 
 def evaluate(config: DictConfig, folder: Path) -> None:
     """Test as configured, and write the results to `folder`."""
     with finished():
         began = time.perf_counter()
-        _evaluate(build_parts(config, folder), folder, began)
+        try:
+            _evaluate(build_parts(config, folder), folder, began)
+        except SystemExit:  # SIGTERM, or Lightning's answer to Ctrl-C
+            log.info("stopped: nothing is saved; type the same command to start again")
+            raise
 
 
 def _evaluate(parts: Parts, folder: Path, began: float) -> None:

@@ -170,6 +170,11 @@ def fill(config: DictConfig) -> None:
     out, masks = Path(config.out), None if config.masks is None else Path(config.masks)
     fillings = pair(Path(config.input), masks, out)
     method, name = method_of_run(config)
+    if not (method.fills_holes or config.edit):
+        raise InputError(
+            f"run={config.run}: {name} reconstructs images and fills no holes; type the run of "
+            "another model, or edit=true without masks for reconstructions"
+        )
     _ask(method, name, config)
     check_files(fillings, config.mask_hole, config.overwrite, method.num_completions)
     with open_dict(config):
@@ -178,9 +183,24 @@ def fill(config: DictConfig) -> None:
     trainer = build_trainer(config)
     trainer.callbacks.append(_Writer(fillings))
     loader = DataLoader(_ImageFiles(fillings, method.channels, config.mask_hole), batch_size=None)
-    trainer.predict(method, loader, return_predictions=False)
+    try:
+        trainer.predict(method, loader, return_predictions=False)
+    except SystemExit:  # SIGTERM, or Lightning's answer to Ctrl-C
+        _say_what_is_left(fillings, method.num_completions, out)
+        raise
     done = "Edited" if config.edit else "Filled"
-    Console().print(f"{done} {len(fillings)} image(s): {out}", soft_wrap=True, highlight=False)
+    times = f", {method.num_completions} times each" if method.num_completions > 1 else ""
+    text = f"{done} {len(fillings)} image(s){times}: {out}"
+    Console().print(text, soft_wrap=True, highlight=False)
+
+
+def _say_what_is_left(fillings: Sequence[Filling], completions: int, out: Path) -> None:
+    """Print how many images were filled before the command was stopped."""
+    done = sum(output_paths(filling, completions)[-1].is_file() for filling in fillings)
+    text = (
+        f"stopped: {done} of {len(fillings)} are in {out}; with overwrite=true all are filled anew"
+    )
+    Console().print(text, soft_wrap=True, highlight=False)
 
 
 def _ask(method: Inpainter, name: str, config: DictConfig) -> None:

@@ -82,14 +82,7 @@ def trained_tokenizer(
     )
     state = read_checkpoint(folder / "tokenizer.pt", "tokenizer.weights")["state_dict"]
     tokenizer.load_state_dict(state)
-    log.info(
-        "images are tokenised by %s: %.2f dB, %.0f %% of %d tokens used on %d test images",
-        folder,
-        details["psnr"],
-        100 * details["usage"],
-        tokenizer.vocab_size,
-        details["test_images"],
-    )
+    _announce(folder, details["psnr"], details["usage"], tokenizer, test)
     return {"tokenizer_psnr": details["psnr"], "tokenizer_usage": details["usage"]}
 
 
@@ -122,6 +115,12 @@ def settle_tokenizer(config: DictConfig) -> None:
             f"tokenizer.run={chosen.run}: its training is not finished; type "
             f"python -m inpainting.train resume={chosen.run} first"
         )
+    if network.channels != config.data.channels:
+        raise InputError(
+            f"tokenizer.run={chosen.run}: its images have {network.channels} channel(s), but "
+            f"data.channels is {config.data.channels}; type data.channels={network.channels}, or "
+            "a run of model=dvae on images like these"
+        )
     OmegaConf.update(config, "tokenizer.module", network, force_add=True)
 
 
@@ -146,6 +145,7 @@ def weights_of_run(tokenizer: Tokenizer, data: Any, *, run: str) -> dict[str, An
     if data is not None:
         psnr, usage = reconstruction(tokenizer, data.datasets["test"].split)
         facts |= {"tokenizer_psnr": psnr, "tokenizer_usage": usage}
+        _announce(run, psnr, usage, tokenizer, data.datasets["test"].split)
     return facts
 
 
@@ -180,6 +180,19 @@ def reconstruction(tokenizer: Tokenizer, split: Split) -> tuple[float, float]:
         squared = (tokenizer.decode(tokens) - image).square().mean((1, 2, 3))
         found.append(-10 * squared.clamp(min=1e-10).log10())
     return float(torch.cat(found).mean()), float(used.float().mean())
+
+
+def _announce(
+    folder: str | Path, psnr: float, usage: float, tokenizer: Tokenizer, test: Split
+) -> None:
+    log.info(
+        "images are tokenised by %s: %.2f dB, %.0f %% of %d tokens used on %d test images",
+        folder,
+        psnr,
+        100 * usage,
+        tokenizer.vocab_size,
+        len(test.images),
+    )
 
 
 def _train(

@@ -114,12 +114,14 @@ def _say_how_to_continue(parts: Parts) -> None:
     last = parts.record.folder / "checkpoints" / "last.ckpt"
     if not parts.trainer.is_global_zero:
         return
-    if last.is_file():
-        done = read_checkpoint(last, "last.ckpt")["epoch"] + 1
+    if last.is_file():  # it is also written at the start
+        progress = read_checkpoint(last, "last.ckpt")["loops"]["fit_loop"]["epoch_progress"]
+        done = progress["current"]["processed"]
         command = f"python -m inpainting.train resume={parts.record.folder}"
-        log.info("stopped; the end of epoch %d is saved. To continue, type %s", done, command)
+        saved = f"the end of epoch {done} is saved" if done else "no epoch had ended"
+        log.info("stopped; %s. To continue, type %s", saved, command)
     else:
-        log.info("stopped within the first epoch: nothing is saved in %s", parts.record.folder)
+        log.info("stopped before the training began: nothing is saved in %s", parts.record.folder)
 
 
 def _begin(record: Record, method: Inpainter) -> None:

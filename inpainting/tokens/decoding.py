@@ -33,11 +33,12 @@ class TokenDrawing:
     top_p: float | None
 
     def __post_init__(self) -> None:
-        if self.temperature < 0:
+        if not isinstance(self.temperature, int | float) or self.temperature < 0:
             raise InputError(f"model.drawing.temperature={self.temperature}: type 0 or more")
         if self.top_k is not None:
             check_whole("model.drawing.top_k", self.top_k, 1)
-        if self.top_p is not None and not 0 < self.top_p <= 1:
+        share = self.top_p
+        if share is not None and not (isinstance(share, int | float) and 0 < share <= 1):
             raise InputError(f"model.drawing.top_p={self.top_p}: type a share above 0, up to 1")
 
     def noise(self, shape: tuple[int, ...], like: Tensor, generators: Generators) -> Tensor | None:
