@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from inpainting import budget  # noqa: F401  # model yamls ask it for sizes
+
 _HERE = Path(__file__).resolve().parent
 
 # A wheel carries conf/ inside the package; a checkout has it beside the package. The path is

@@ -76,27 +76,33 @@ def test_kills_while_saving_leave_a_checkpoint_that_loads(tmp_path: Path) -> Non
 
 
 class _Interrupting:
-    """Is pressed Ctrl-C upon when it is pickled, as a tensor of a checkpoint might be."""
+    """Is stopped by a signal when it is pickled, as a tensor of a checkpoint might be."""
+
+    def __init__(self, stopped: type[BaseException]):
+        self.stopped = stopped
 
     def __reduce__(self) -> tuple:
-        raise KeyboardInterrupt
+        raise self.stopped
 
 
-def test_ctrl_c_within_a_checkpoint_is_ctrl_c_and_keeps_the_old_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, SystemExit])  # Ctrl-C and SIGTERM
+def test_a_signal_within_a_checkpoint_is_that_signal_and_keeps_the_old_one(
+    tmp_path: Path, stopped: type[BaseException]
+) -> None:
     path = tmp_path / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
-    with pytest.raises(KeyboardInterrupt):
-        AtomicCheckpointIO().save_checkpoint({"epoch": 2, "x": _Interrupting()}, path)
+    with pytest.raises(stopped):
+        AtomicCheckpointIO().save_checkpoint({"epoch": 2, "x": _Interrupting(stopped)}, path)
     assert torch.load(path) == {"epoch": 1}
 
     def interrupted(checkpoint: dict, file: object) -> None:
         try:
-            raise KeyboardInterrupt
+            raise stopped
         finally:
             raise RuntimeError("unexpected pos 105792 vs 105688")  # as torch.save ends then
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "save", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(stopped):
             AtomicCheckpointIO().save_checkpoint({"epoch": 2}, path)
     assert torch.load(path) == {"epoch": 1}

@@ -8,6 +8,7 @@ import torch
 from conftest import skip_without_plugin
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from inpainting import CONF
 from inpainting.tasks.tokenizer import settle_tokenizer
@@ -205,8 +206,19 @@ def test_the_report_experiment_is_the_reports_network(composed) -> None:
 
 
 def test_the_default_glcic_takes_the_mask_as_a_fourth_channel(composed) -> None:
-    method = instantiate(composed("model=glcic").model, _convert_="all")
+    method = instantiate(composed("model=glcic", "budget=full").model, _convert_="all")
     assert sum(p.numel() for p in method.parameters()) == 34_223_940
+
+
+def test_small_data_choose_networks_for_a_laptop(composed) -> None:
+    widths = [
+        composed("model=glcic", *typed).model.width
+        for typed in ([], ["budget=full"], ["data=mnist"], ["data=mnist", "budget=laptop"])
+    ]
+    assert widths == [16, 64, 64, 16]
+    assert composed("model=glcic", "model.width=5").model.width == 5
+    with pytest.raises(InterpolationResolutionError, match="budget=big: type laptop or full"):
+        _ = OmegaConf.create({"budget": "big", "width": "${by_budget:1,2}"}).width
 
 
 def test_lists_reach_constructors_as_lists(composed) -> None:

@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from inpainting.metrics.columns import Column
 from inpainting.reporting.captions import differences_note
 from inpainting.reporting.cells import p_value
-from inpainting.reporting.intervals import Difference, crossed, difference, gap_to_base
+from inpainting.reporting.intervals import (
+    Difference,
+    crossed,
+    difference,
+    gap_to_base,
+    seeds_to_decide,
+)
 from inpainting.reporting.rows import Row
+from inpainting.reporting.verdict import verdict
 from inpainting.runs.measured import Measured
 
 
@@ -24,7 +32,7 @@ def row(values: np.ndarray, name: str = "row", base: Row | None = None, seeds: b
             compared_with=None,
             setting={},
             trained_in=Path(name) if seeds else None,
-            details={},
+            details={"m": float(np.nanmean(one))},
             values={"m": np.asarray(one, dtype=float)},
             data="",
             mask="",
@@ -144,3 +152,49 @@ def test_no_difference_is_found_in_noise(seeds: int, deviation: float) -> None:
 
 def test_no_p_value_is_zero() -> None:
     assert [p_value(p) for p in (0.0004, 0.0011, 0.5, np.nan)] == ["<0.001", "0.001", "0.500", ""]
+
+
+COLUMN = Column(
+    name="m",
+    heading="PSNR hole",
+    digits=1,
+    direction="max",
+    scope="hole",
+    truth=None,
+    brief=True,
+    unit="dB",
+)
+
+
+def test_how_many_seeds_would_decide() -> None:
+    base = row(B, "base")
+    rows = [base, row(A, "a", base)]
+    # With n seeds each the variance is that of the means, (1/2 + 2) / n, as the images' part is
+    # their interaction alone, which falls as 1 / n too; Student's t has 1.47 (n - 1) degrees.
+    decided = [stats.t.ppf(0.975, 1.4706 * (n - 1)) * (2.5 / n) ** 0.5 < 3.5 for n in range(2, 9)]
+    assert seeds_to_decide(rows[1], rows, "m", 30) == 2 + decided.index(True)
+    assert seeds_to_decide(row(B + 0.001, "b", base), rows, "m", 30) is None
+
+
+def test_a_verdict_on_what_is_certain_and_what_is_open() -> None:
+    base = row(B, "base")
+    close = row(B + [[0.01], [0.02]], "close", base)
+    steady = np.array([[30.0, 31, 32, 33.5], [30.1, 31, 32.1, 33.5]])
+    still = row(np.array([[1.0, 2, 3, 4], [1, 2.1, 3, 4]]), "low", row(steady, "high"))
+    first, best, left = verdict([base, close, still, still.base], [COLUMN])
+    assert first == "For certain in PSNR hole worse than the base: low (−29.1 dB)."
+    assert best == "Best is high with 31.6 dB, ahead of every other row for certain."
+    assert left.endswith("if the difference is what it seems: close (more than 30).")
+
+
+def test_a_verdict_of_one_seed_speaks_of_these_trainings_alone() -> None:
+    base = row(B[:1], "base")
+    rows = [base, row(A[:1], "a", base), row(B[:1] - 9, "b", base)]
+    first, best, left = verdict(rows, [COLUMN])
+    assert first == (
+        "As trained here, with one seed, in PSNR hole better than the base: a (+4.0 dB); worse "
+        "than the base: b (−9.0 dB)."
+    )
+    assert best == "Best is a with 17.0 dB, ahead of every other row, as trained here."
+    assert left == "One seed says nothing about another training (every row): type seed=0,1,2."
+    assert verdict(rows, []) == [] and verdict([base], [COLUMN]) == []

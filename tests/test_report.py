@@ -182,6 +182,7 @@ def markdown_tables(path: Path) -> list[list[dict[str, str]]]:
     tables = []
     for block in re.findall(r"(?:^\|.*\n)+", path.read_text(), re.MULTILINE):
         cells = [re.split(r" ?\| ?", line)[1:-1] for line in block.splitlines()]
+        cells[0] = [re.sub(r"(, dB)?( [↑↓])?$", "", name) for name in cells[0]]  # unit and arrow
         tables.append([dict(zip(cells[0], line, strict=True)) for line in cells[2:]])
     return tables
 
@@ -257,7 +258,7 @@ def test_settings_compete_with_one_another_and_methods_with_the_floor(tmp_path: 
     findings = Findings({conditions: rows}, ["psnr_hole"], Panel([]), [])
     tables = settings_table(findings, conditions), leaderboard(findings)
     for table, best in zip(tables, ("tight", "telea (floor)"), strict=True):
-        column = table.header.index("PSNR hole")
+        column = table.header.index(PSNR.title)
         assert [line[0].text for line in table.lines if line[column].bold] == [best]
 
 

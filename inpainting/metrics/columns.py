@@ -8,6 +8,7 @@ from typing import Any
 from inpainting.errors import InputError
 
 DIRECTIONS = ("max", "min", "none")
+ARROWS = {"max": "↑", "min": "↓", "none": ""}
 MINUS = "−"  # as in the headings
 SCOPES = ("hole", "local", "whole", "set")
 
@@ -29,6 +30,7 @@ class Column:
             a hole), the "local" crop or the "whole" image; or "set" for one number of all images
         truth: score of the true images; None if it depends on the data
         brief: True if the number belongs in the narrow table of a terminal
+        unit: of the number, such as "dB"; empty for a share
 
     Raises:
         ValueError: the direction or the scope is unknown.
@@ -41,6 +43,7 @@ class Column:
     scope: str
     truth: float | None
     brief: bool
+    unit: str = ""
 
     def __post_init__(self) -> None:
         if self.direction not in DIRECTIONS or self.scope not in SCOPES:
@@ -53,6 +56,16 @@ class Column:
     def ranked(self) -> bool:
         """True if one end of the number is better."""
         return self.direction != "none"
+
+    @property
+    def title(self) -> str:
+        """The heading with its unit and an arrow towards the better end."""
+        unit = f", {self.unit}" if self.unit else ""
+        return f"{self.heading}{unit} {ARROWS[self.direction]}".rstrip()
+
+    def with_unit(self, value: float | None, signed: bool = False) -> str:
+        """Format a value for a sentence, with its unit."""
+        return f"{self.text(value, signed)} {self.unit}".rstrip()
 
     def text(self, value: float | None, signed: bool = False) -> str:
         """Format a value with the column's decimals; see `rounded`."""

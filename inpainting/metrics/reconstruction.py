@@ -23,6 +23,7 @@ def _psnr(name: str, heading: str, scope: str, brief: bool) -> Column:
         scope=scope,
         truth=MAX_PSNR,
         brief=brief,
+        unit="dB",
     )
 
 

@@ -18,6 +18,7 @@ from inpainting.reporting.page import Drawing, Section, write_page
 from inpainting.reporting.rows import Row, tables_of_rows
 from inpainting.reporting.side_by_side import side_by_side
 from inpainting.reporting.tables import Table, settings_table, tabled_columns
+from inpainting.reporting.verdict import verdict
 from inpainting.runs.collect import collect
 from inpainting.runs.measured import Conditions, Missing
 
@@ -94,6 +95,8 @@ def _section(findings: Findings, conditions: Conditions, images: Path) -> Sectio
     rows = findings.tables[conditions]
     table = settings_table(findings, conditions)
     table.notes = table_notes(findings, conditions)
+    compared = [column for column in tabled_columns(rows) if column.name in findings.metrics]
+    table.verdict = verdict(rows, compared)
     addition, suffix = _distinction(findings, conditions)
     table.title += addition
     figures = _figures(rows, findings.metrics, images, suffix)
@@ -175,7 +178,8 @@ def _write(
     tables += closing
     (out / "table.md").write_text("\n".join(as_markdown(table) for table in tables))
     (out / "table.tex").write_text(
-        "% needs \\usepackage{booktabs,graphicx}\n" + "\n".join(as_latex(table) for table in tables)
+        "% needs \\usepackage{booktabs,adjustbox}\n"
+        + "\n".join(as_latex(table) for table in tables)
     )
     write_csv(out / "table.csv", findings)
     source = f"Written by python -m inpainting.report {' '.join(words)}"

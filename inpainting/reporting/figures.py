@@ -33,7 +33,7 @@ def metric_by_setting(
     number = len(metrics) + len(gains)
     figure, axes = panels(number, height, columns=2, share=False, labels=widest(names))
     for axis, metric in zip(axes, metrics, strict=False):
-        axis.set_title(metric.heading, fontsize=10)
+        axis.set_title(metric.title, fontsize=10)
         for y, (row, colour) in enumerate(zip(settings, colours(settings), strict=True)):
             means = row.means(metric.name)
             deviation = np.nan_to_num(row.deviation(metric.name))

@@ -19,6 +19,8 @@ LATEX = {
     "±": r"$\pm$",
     "−": "$-$",
     "…": r"\dots{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
 } | {character: f"\\{character}" for character in "&%$#_{}"}
 
 
@@ -30,34 +32,43 @@ def as_markdown(table: Table) -> str:
         pairs = zip(texts, line, strict=True)
         lines.append([f"**{text}**" if cell.bold else text for text, cell in pairs])
     rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"## {table.title}\n\n{rows}\n\n" + " ".join(table.notes) + "\n"
+    said = " ".join(table.verdict)
+    parts = [f"## {table.title}", said, rows, " ".join(table.notes)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def latex(text: str) -> str:
     """Escape the characters that LaTeX treats as commands."""
-    return re.sub(r"[\\~^±−…&%$#_{}]", lambda match: LATEX[match[0]], text)
+    return re.sub(r"[\\~^±−…↑↓&%$#_{}]", lambda match: LATEX[match[0]], text)
 
 
 def as_latex(table: Table) -> str:
-    """Return a table environment, which needs the packages booktabs and graphicx."""
-    lines = [" & ".join(latex(name) for name in table.header)]
+    """Return a table environment, which needs the packages booktabs and adjustbox.
+
+    It has the columns that a page has room for, and the notes below; `table.csv` has all.
+    """
+    shown = [i for i, name in enumerate(table.header) if name in (table.brief or table.header)]
+    lines = [" & ".join(latex(table.header[i]) for i in shown)]
     for line in table.lines:
-        texts = [latex(cell.text) for cell in line]
-        pairs = zip(texts, line, strict=True)
+        cells = [line[i] for i in shown]
+        pairs = zip([latex(cell.text) for cell in cells], cells, strict=True)
         lines.append(" & ".join(f"\\textbf{{{t}}}" if cell.bold else t for t, cell in pairs))
     header, *body = (f"{line} \\\\" for line in lines)
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{latex(table.title)}. {latex(' '.join(table.notes))}}}",
-            r"\resizebox{\linewidth}{!}{%",
-            rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
+            rf"\caption{{{latex(table.title)}.}}",
+            r"\small\centering",
+            r"\begin{adjustbox}{max width=\linewidth}",
+            rf"\begin{{tabular}}{{l{'r' * (len(shown) - 1)}}}",
             r"\toprule",
             header,
             r"\midrule",
             *body,
             r"\bottomrule",
-            r"\end{tabular}}",
+            r"\end{tabular}",
+            r"\end{adjustbox}",
+            rf"\par\smallskip\raggedright\footnotesize {latex(' '.join(table.notes))}",
             r"\end{table}",
             "",
         ]

@@ -51,12 +51,10 @@ def difference(row: Row, other: Row, metric: str, comparisons: int = 1) -> Diffe
     """
     if any(metric not in run.values for run in (*row.runs, *other.runs)):
         return None
-    a, b = (np.array([run.values[metric] for run in one.runs]) for one in (row, other))
-    present = ~np.isnan(a).any(axis=0) & ~np.isnan(b).any(axis=0)
-    a, b = a[:, present], b[:, present]
+    a, b = _values(row, other, metric)
     across = crosses_seeds(row, other)
     mean, error, freedom = crossed(a, b) if across else _paired(a, b)
-    half = float(stats.t.ppf(1 - (1 - LEVEL) / (2 * comparisons), freedom)) * error
+    half = _half(error, freedom, comparisons)
     p = min(1.0, comparisons * _p_value(mean, error, freedom))
     return Difference(mean, mean - half, mean + half, p, across)
 
@@ -116,23 +114,96 @@ def crossed(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
         a: (seeds, N) values of the images; a single seed stands for a method without training
         b: (other seeds, N)
     """
-    mean, image_error, image_freedom = _paired(a, b)
-    if np.isnan(image_error):
-        return mean, image_error, image_freedom
-    images, seeds, both, squares = image_error**2, 0.0, 0.0, 0.0
-    for values in (a, b):
-        number, width = values.shape
-        if number > 1:
-            means = values.mean(axis=1, keepdims=True)
-            residuals = values - values.mean(axis=0) - means + values.mean()
-            part = float(means.var(ddof=1) / number)
-            seeds, squares = seeds + part, squares + part**2 / (number - 1)
-            cells = (number - 1) * (width - 1)
-            both += float((residuals**2).sum() / cells / values.size)
-    variance = max(images, seeds, images + seeds - both)
-    if variance == 0:
-        return mean, 0.0, image_freedom
-    return mean, variance**0.5, variance**2 / (squares + images**2 / image_freedom)
+    return _Parts.of(a, b).error()
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of the variance of a mean difference.
+
+    Args:
+        mean: the difference
+        images: variance over images
+        freedom: of that variance
+        both: variance by the interaction of images and seeds, which the other parts contain
+        runs: for each row, the variance of its runs' means, and the number of runs
+    """
+
+    mean: float
+    images: float
+    freedom: float
+    both: float
+    runs: tuple[tuple[float, int], ...]
+
+    @classmethod
+    def of(cls, a: np.ndarray, b: np.ndarray) -> "_Parts":
+        """Estimate the parts from the values (seeds, N) of two rows."""
+        mean, error, freedom = _paired(a, b)
+        both, runs = 0.0, []
+        for values in (a, b):
+            number, width = values.shape
+            if number > 1 and width > 1:
+                means = values.mean(axis=1, keepdims=True)
+                residuals = values - values.mean(axis=0) - means + values.mean()
+                cells = (number - 1) * (width - 1)
+                both += float((residuals**2).sum() / cells / values.size)
+                runs.append((float(means.var(ddof=1)), number))
+        return cls(mean, error**2, freedom, both, tuple(runs))
+
+    def error(self, seeds: int | None = None) -> tuple[float, float, float]:
+        """Return the mean, its standard error and its degrees of freedom.
+
+        Args:
+            seeds: of each row, as if there were so many; None takes those that there are
+        """
+        if np.isnan(self.images):
+            return self.mean, self.images, self.freedom
+        numbers = [seeds or number for _, number in self.runs]
+        parts = [variance / n for (variance, _), n in zip(self.runs, numbers, strict=True)]
+        over_seeds = sum(parts)
+        fewer = max((own for _, own in self.runs), default=1) / max(numbers, default=1)
+        both = self.both * fewer
+        images = self.images - self.both + both
+        variance = max(images, over_seeds, images + over_seeds - both)
+        if variance == 0:
+            return self.mean, 0.0, self.freedom
+        squares = sum(part**2 / (n - 1) for part, n in zip(parts, numbers, strict=True))
+        return self.mean, variance**0.5, variance**2 / (squares + images**2 / self.freedom)
+
+
+def seeds_to_decide(row: Row, rows: Sequence[Row], metric: str, most: int) -> int | None:
+    """Return how many seeds of each row would probably make a row's gap to its base certain.
+
+    It supposes that the difference and the variances stay what they are.
+
+    Args:
+        row: one of `rows` that has a base; both have two seeds or more, unless one is not trained
+        rows: all rows of the table
+        metric: name of the metric
+        most: the highest number that is tried
+
+    Returns:
+        None if not even `most` seeds would
+    """
+    parts = _Parts.of(*_values(row, row.base, metric))
+    comparisons = sum(other.base is not None for other in rows)
+    for seeds in range(2, most + 1):
+        mean, error, freedom = parts.error(seeds)
+        if abs(mean) > _half(error, freedom, comparisons):
+            return seeds
+    return None
+
+
+def _values(row: Row, other: Row, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values (seeds, N) of two rows, without images that lack one."""
+    a, b = (np.array([run.values[metric] for run in one.runs]) for one in (row, other))
+    present = ~np.isnan(a).any(axis=0) & ~np.isnan(b).any(axis=0)
+    return a[:, present], b[:, present]
+
+
+def _half(error: float, freedom: float, comparisons: int) -> float:
+    """Return half the width of an interval that is one of so many."""
+    return float(stats.t.ppf(1 - (1 - LEVEL) / (2 * comparisons), freedom)) * error
 
 
 def best_first(rows: Sequence[Row], column: Column) -> list[Row]:

@@ -26,7 +26,7 @@ def leaderboard(findings: Findings) -> Table:
         for column in tabled_columns(rows):
             if column.name not in findings.metrics:
                 continue
-            header.append(f"{column.heading}: {title}" if len(tables) > 1 else column.heading)
+            header.append(f"{column.title}: {title}" if len(tables) > 1 else column.title)
             columns.append((column, rows, certainly_best(rows, column)))
     lines = [[Cell(TRUTH), *(Cell(column.text(column.truth)) for column, *_ in columns)]]
     for name in _ranked(columns):

@@ -190,9 +190,10 @@ def _check_base_is_used(rows: Sequence[Row], base: str) -> None:
 
 
 def _ordered(table: Sequence[Row]) -> list[Row]:
-    """Sort bases by their number of followers, then by name, each base before its followers.
+    """Sort rows as their sweep ran them, with methods without training last.
 
-    Methods without training come last.
+    Rows that no sweep ran come after those: bases by their number of followers, then by name, each
+    base before its followers.
     """
 
     def name(row: Row) -> list[tuple[str, int]]:
@@ -202,6 +203,8 @@ def _ordered(table: Sequence[Row]) -> list[Row]:
     def key(row: Row) -> tuple:
         base = row.base or row
         followers = sum(other.base is base for other in table)
-        return not row.trained, -followers, name(base), row.base is not None, name(row)
+        number = row.runs[0].number
+        place = float("inf") if number is None else number
+        return not row.trained, place, -followers, name(base), row.base is not None, name(row)
 
     return sorted(table, key=key)

@@ -26,6 +26,7 @@ class Table:
         lines: cells of each line, as many as the header has names
         notes: sentences of the caption
         brief: names of the columns that a terminal has room for
+        verdict: what the table says, in sentences
     """
 
     title: str
@@ -33,6 +34,7 @@ class Table:
     lines: list[list[Cell]]
     notes: list[str] = field(default_factory=list)
     brief: list[str] = field(default_factory=list)
+    verdict: list[str] = field(default_factory=list)
 
 
 def tabled_columns(rows: Sequence[Row]) -> list[Column]:
@@ -63,8 +65,8 @@ def settings_table(findings: Findings, conditions: Conditions) -> Table:
     }
     if has_base:
         columns["compared with"] = lambda row: Cell(row.base.label if row.base else EMPTY)
-    columns |= {column.heading: _means(rows, column) for column in measured}
-    gains = {f"{column.heading} − base": _gains(rows, column) for column in compared}
+    columns |= {column.title: _means(rows, column) for column in measured}
+    gains = {_gain_title(column): _gains(rows, column) for column in compared}
     columns |= gains | _human(rows, findings.panel)
     if any(row.detail("network_calls") > 0 for row in rows):
         columns["network calls"] = lambda row: Cell(_calls(row))
@@ -75,7 +77,7 @@ def settings_table(findings: Findings, conditions: Conditions) -> Table:
     brief = [
         "setting",
         "seeds",
-        *(column.heading for column in compared or measured if column.brief),
+        *(column.title for column in compared or measured if column.brief),
         *gains,
     ]
     if "network calls" in columns:
@@ -87,6 +89,10 @@ def _calls(row: Row) -> str:
     """Return the network calls per completion; empty for a method that does not sample."""
     calls = row.detail("network_calls")
     return EMPTY if np.isnan(calls) else f"{calls:,.0f}"
+
+
+def _gain_title(column: Column) -> str:
+    return f"{column.heading} − base{f', {column.unit}' if column.unit else ''}"
 
 
 def _means(rows: Sequence[Row], column: Column) -> CellOf:

@@ -1,5 +1,6 @@
 """A summary of a report for the terminal."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -11,13 +12,16 @@ from inpainting.reporting.tables import Table
 def _printed(table: Table) -> RichTable:
     """Return the columns that a terminal has room for."""
     shown = [i for i, name in enumerate(table.header) if name in table.brief]
-    printed = RichTable(title=Text(table.title), title_justify="left")
+    printed = RichTable(title=Text(table.title), title_justify="left", box=SIMPLE_HEAD)
     for i in shown:
-        justify = "right" if i else "left"
-        printed.add_column(Text(table.header[i]), justify=justify)
+        heading = table.header[i].replace(" − ", "\n− ").replace(" hole ", "\nhole ")
+        justify, folds = ("right", False) if i else ("left", True)
+        printed.add_column(Text(heading), justify=justify, no_wrap=not folds, overflow="fold")
     for line in table.lines:
         cells = [line[i] for i in shown]
-        printed.add_row(*(Text(cell.text, "bold" if cell.bold else "") for cell in cells))
+        texts = [cell.text.replace(" [", "\n[") for cell in cells]  # so that 80 columns are enough
+        pairs = zip(texts, cells, strict=True)
+        printed.add_row(*(Text(text, "bold" if cell.bold else "") for text, cell in pairs))
     return printed
 
 
@@ -28,6 +32,8 @@ def print_report(report: Report) -> None:
         console = Console(width=180)
     for table in report.tables:
         console.print(_printed(table))
+        for sentence in table.verdict:
+            console.print(sentence, highlight=False, markup=False)
     for job in report.missing:
         console.print(f"{job.folder}: {job.reason}", soft_wrap=True, highlight=False, markup=False)
     for name in ("table.md", "report.html"):

@@ -126,7 +126,14 @@ def _shared_fields(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
         "data": data_name(config, choices.get("data")),
         "mask": choices.get("mask") or "",
         "measured_by": metrics_of(config),
+        "number": _place(folder) if composed else None,
     }
+
+
+def _place(folder: Path) -> int | None:
+    """Return a job's place in its sweep, from 0; None for a single run."""
+    stored = OmegaConf.load(folder / ".hydra" / "hydra.yaml")
+    return OmegaConf.select(stored, "hydra.job.num", default=None)
 
 
 def _measurement(

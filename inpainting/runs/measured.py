@@ -47,6 +47,7 @@ class Measured:
         values: per-image metrics, name to (N,)
         trained_in: folder of the training, with its log; None for a method without training
         measured_by: settings of the metrics, key to text
+        number: of the job in its sweep; None for a single run
     """
 
     folder: Path
@@ -61,6 +62,7 @@ class Measured:
     values: dict[str, np.ndarray] = field(repr=False)
     trained_in: Path | None
     measured_by: dict[str, str] = field(default_factory=dict)
+    number: int | None = None
 
     @property
     def seeds(self) -> tuple[int, int]:

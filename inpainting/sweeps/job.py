@@ -99,6 +99,7 @@ def _command(folder: Path) -> list[str]:
         return [*start, *shown, quoted("resume", folder)]
     (folder / "config.yaml").unlink(missing_ok=True)  # stopped before its first checkpoint
     here = [quoted("hydra.run.dir", folder), "hydra.output_subdir=.hydra"]
+    here.append(f"hydra.job.num={hydra.job.num}")  # reports keep this order
     return [*start, *hydra.overrides.task, *here]
 
 

@@ -1,8 +1,10 @@
 """The table that compares methods tested on the same images and holes."""
 
 from collections.abc import Sequence
+from math import isnan, nan
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -32,17 +34,26 @@ def comparison(results: Sequence[Result], brief: bool) -> tuple[list[str], list[
     hashes = {result.details["mask_hash"] for result in results}
     if len(hashes) > 1:
         raise ValueError(f"measured on different holes or images: {sorted(hashes)}")
-    measured = {name: column for name, column in first.columns.items() if name in first.summary}
+    measured = {
+        name: column
+        for name, column in first.columns.items()
+        if not all(isnan(result.summary.get(name, nan)) for result in results)
+    }
     shown = [column for column in measured.values() if column.brief] if brief else ranked(measured)
     gains = leading(measured) if len(results) > 1 else []
-    header = ["method", *(column.heading for column in shown)]
-    header += [f"{first.method}'s gain in {column.heading}" for column in gains]
-    rows = []
-    for result in results:
-        row = [result.method, *(column.text(result.summary.get(column.name)) for column in shown)]
-        row += ["" if result is first else _advantage(first, result, column) for column in gains]
-        rows.append(row)
-    return header, rows
+    # Beside a number stands what it comes to, so that a narrow terminal has the conclusion too.
+    if brief and gains:
+        shown = gains
+    header, lines = ["method"], [[result.method] for result in results]
+    for column in shown:
+        header.append(column.title)
+        for line, result in zip(lines, results, strict=True):
+            line.append(column.text(result.summary.get(column.name)))
+        if column in gains:
+            header.append(f"{first.method}'s gain")
+            for line, result in zip(lines, results, strict=True):
+                line.append("" if result is first else _advantage(first, result, column))
+    return header, lines
 
 
 def markdown_table(results: Sequence[Result]) -> str:
@@ -56,11 +67,11 @@ def markdown_table(results: Sequence[Result]) -> str:
 def rich_table(results: Sequence[Result]) -> Table:
     """Return the comparison as a table for the terminal, with its caption."""
     header, rows = comparison(results, brief=True)
-    table = Table(caption=caption(results), caption_justify="left")
+    table = Table(caption=caption(results), caption_justify="left", box=SIMPLE_HEAD)
     for i, name in enumerate(header):
-        table.add_column(name, justify="left" if i == 0 else "right")
-    for row in rows:
-        table.add_row(*row)
+        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:  # an interval stands below its mean
+        table.add_row(*(text.replace(" [", "\n[") for text in row))
     return table
 
 

@@ -28,7 +28,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             try:
                 torch.save(checkpoint, file)
             except RuntimeError as error:
-                # Ctrl-C within torch.save becomes an error about the unfinished archive.
-                if isinstance(error.__context__, KeyboardInterrupt):
-                    raise KeyboardInterrupt from error
+                # A signal within torch.save becomes an error about the unfinished archive.
+                stopped = error.__context__
+                if isinstance(stopped, KeyboardInterrupt | SystemExit):
+                    raise stopped from error
                 raise
