@@ -165,6 +165,12 @@ def _losses(rows: Sequence[Row], path: Path) -> Drawing | None:
     return Drawing("Losses by phase", losses_caption(losses_left_out(rows)), path)
 
 
+def _title(words: Sequence[str]) -> str:
+    """Return what is reported on: the names of the folders."""
+    names = [Path(word).resolve().name for word in words if Path(word).is_dir()]
+    return f"Report: {', '.join(names)}"
+
+
 def _write(
     out: Path, words: Sequence[str], findings: Findings, sections: Sequence[Section]
 ) -> None:
@@ -183,4 +189,4 @@ def _write(
     )
     write_csv(out / "table.csv", findings)
     source = f"Written by python -m inpainting.report {' '.join(words)}"
-    write_page(out / "report.html", f"Report: {words[0]}", source, sections, closing)
+    write_page(out / "report.html", _title(words), source, sections, closing)

@@ -59,21 +59,22 @@ def settings_table(findings: Findings, conditions: Conditions) -> Table:
     has_base = any(row.base for row in rows)
     compared = [column for column in measured if column.name in findings.metrics]
     compared = compared if has_base else []
-    columns: dict[str, CellOf] = {
-        "setting": lambda row: Cell(row.label),
-        "seeds": lambda row: Cell(_seeds(row, missing)),
-    }
+    columns: dict[str, CellOf] = {"setting": lambda row: Cell(row.label)}
+    gains = {}
+    for column in measured:
+        columns[column.title] = _means(rows, column)
+        if column in compared:  # beside the number that it is about
+            gains[_gain_title(column)] = _gains(rows, column)
+            columns |= gains
+    columns |= _human(rows, findings.panel)
     if has_base:
         columns["compared with"] = lambda row: Cell(row.base.label if row.base else EMPTY)
-    columns |= {column.title: _means(rows, column) for column in measured}
-    gains = {_gain_title(column): _gains(rows, column) for column in compared}
-    columns |= gains | _human(rows, findings.panel)
+    columns["seeds"] = lambda row: Cell(_seeds(row, missing))
     if any(row.detail("network_calls") > 0 for row in rows):
         columns["network calls"] = lambda row: Cell(_calls(row))
-    columns["images"] = lambda row: Cell(str(row.runs[0].conditions.n))
     columns["time"] = lambda row: Cell(duration(row.detail("train_seconds")))
     lines = [[cell(row) for cell in columns.values()] for row in rows]
-    lines += _empty_lines(rows, missing, len(columns))
+    lines += _empty_lines(rows, missing, list(columns))
     brief = [
         "setting",
         "seeds",
@@ -123,13 +124,18 @@ def _human(rows: Sequence[Row], panel: Panel) -> dict[str, CellOf]:
     return {f"human {name}": column(attribute) for name, attribute in names.items()}
 
 
-def _empty_lines(rows: Sequence[Row], missing: Sequence[Missing], width: int) -> list[list[Cell]]:
+def _empty_lines(
+    rows: Sequence[Row], missing: Sequence[Missing], header: Sequence[str]
+) -> list[list[Cell]]:
     """Return a line for each setting of the same sweeps without a finished job."""
     sweeps = {run.folder.parent for row in rows for run in row.runs}
     names = [job.row for job in missing if job.folder.parent in sweeps]
     absent = dict.fromkeys(name for name in names if all(name != row.runs[0].row for row in rows))
-    blank = [Cell(EMPTY)] * (width - 2)
-    return [[Cell(name), Cell(f"0 of {names.count(name)}"), *blank] for name in absent]
+    lines = []
+    for name in absent:
+        known = {"setting": name, "seeds": f"0 of {names.count(name)}"}
+        lines.append([Cell(known.get(column, EMPTY)) for column in header])
+    return lines
 
 
 def _seeds(row: Row, missing: Sequence[Missing]) -> str:

@@ -43,4 +43,5 @@ def data_name(config: dict[str, Any], choice: str | None) -> str:
     data = config.get("data", {})
     name = choice or str(data.get("_target_", "")).rpartition(".")[2].removesuffix("DataModule")
     root = data.get("root")
-    return " ".join(part for part in (name, Path(root).name if root else "") if part)
+    parts = (name, Path(root).name if root else "")
+    return " ".join(dict.fromkeys(part for part in parts if part))
