@@ -11,10 +11,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from inpainting import CONF
+from inpainting import CONF, help_text
 from inpainting.errors import InputError, exits_with_one_sentence
 from inpainting.runs.arguments import evaluation_arguments, several
 from inpainting.runs.folder import claimed
+from inpainting.runs.typed import check_typed
 from inpainting.stopping import stops_at_sigterm
 
 
@@ -32,12 +33,14 @@ def run(config: DictConfig) -> None:
 @exits_with_one_sentence
 def main() -> None:
     """Compose the configuration from the run's overrides and the typed ones, and fill."""
+    help_text.answer_version(sys.argv[1:])
     if several(sys.argv[1:]):
         raise InputError(
             "-m: predict fills with one setting at a time; type the command once for each, with "
             "another out=FOLDER"
         )
     sys.argv[1:] = evaluation_arguments(sys.argv[1:])
+    check_typed("predict", sys.argv[1:])
     run()
 
 

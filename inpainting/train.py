@@ -15,10 +15,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from inpainting import CONF
+from inpainting import CONF, help_text
 from inpainting.errors import exits_with_one_sentence
 from inpainting.runs.arguments import resume_arguments
 from inpainting.runs.folder import claimed, failure_noted
+from inpainting.runs.typed import check_typed
 from inpainting.stopping import stops_at_sigterm
 from inpainting.sweeps.job import run_job
 
@@ -41,7 +42,9 @@ def run(config: DictConfig) -> float | None:
 @exits_with_one_sentence
 def main() -> None:
     """Compose the configuration from the command line, and train."""
+    help_text.answer_version(sys.argv[1:])
     sys.argv[1:] = resume_arguments(sys.argv[1:])
+    check_typed("train", sys.argv[1:])
     run()
 
 

@@ -11,9 +11,10 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from inpainting import CONF
+from inpainting import CONF, help_text
 from inpainting.errors import InputError, exits_with_one_sentence
 from inpainting.runs.arguments import check_free
+from inpainting.runs.typed import check_typed
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="train_classifier")
@@ -41,7 +42,9 @@ def run(config: DictConfig) -> None:
 @exits_with_one_sentence
 def main() -> None:
     """Compose the configuration from the command line, and train."""
+    help_text.answer_version(sys.argv[1:])
     check_free(sys.argv[1:])
+    check_typed("train_classifier", sys.argv[1:])
     run()
 
 

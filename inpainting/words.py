@@ -3,6 +3,7 @@
 import re
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from dataclasses import field, fields
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
@@ -45,6 +46,9 @@ def parse(
         description=description,
         epilog="\n".join(["key=value:", *lines]),
         formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"inpainting {version('inpainting')}"
     )
     parser.add_argument("words", nargs="*", metavar="FOLDER | key=value")
     words = parser.parse_args(arguments).words

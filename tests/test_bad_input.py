@@ -12,6 +12,7 @@ from filelock import FileLock
 from PIL import Image
 
 from inpainting.errors import InputError
+from inpainting.runs.typed import check_typed
 from inpainting.trainer.checks import check_devices
 
 SHORT = [*NARROW, "trainer.max_epochs=1"]
@@ -120,12 +121,32 @@ def test_more_gpus_than_there_are(composed, monkeypatch, devices: str) -> None:
         check_devices(composed("trainer=gpu", f"trainer.devices={devices}").trainer)
 
 
-@pytest.mark.parametrize("typed", ["model.widht=8", "lerning_rate=1", "model=glcik"])
-def test_an_unknown_option_is_refused(command, capsys, typed: str) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        command("train", *SHORT, typed)
-    assert stopped.value.code != 0
-    assert typed.split("=")[0].split(".")[-1] in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("model.widht=8", "model.widht: there is no such key; did you mean model.width"),
+        ("lerning_rate=1", "lerning_rate: there is no such key; --cfg job shows all keys"),
+        ("model=glcik", "model=glcik: there is no such option; did you mean model=glcic?"),
+        ("-m model=glcic,tela", "model=tela: there is no such option; did you mean model=telea?"),
+        ("metrics=[labels,perceptul]", "did you mean metrics=perceptual?"),
+        ("data=nature", "data=nature: there is no such option; type one of celeba, "),
+        ("modle=glcic", "modle: there is no such key; did you mean model"),
+    ],
+)
+def test_a_typing_error_is_told_with_what_is_meant(failure, typed: str, meant: str) -> None:
+    assert meant in failure("train", *typed.split())
+
+
+def test_what_hydra_alone_can_judge_is_left_to_it() -> None:
+    left = [
+        "+new.key=1",
+        "~logger",
+        "hydra.run.dir=x",
+        "logger@second=csv",
+        "tests.mine=[mask=half]",
+    ]
+    check_typed("train", [*left, "data.augment.zoom=2", "model=glcic", "model.phases.0=0.2"])
+    check_typed("train", ["--config-dir=mine", "model=mine", "model.new=3"])
 
 
 def truncate(path: Path) -> None:

@@ -19,6 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from inpainting import CONF
 from inpainting.runs.arguments import complete_arguments
+from inpainting.runs.typed import check_typed
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -102,6 +103,20 @@ def test_commands_compose(composing: Path, command: str) -> None:
     if name in ("evaluate", "predict"):
         typed = complete_arguments(list(typed))
     compose(name, [*([f"model={model}"] if model else []), *typed, "paths.run=outputs/test"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nothing_that_is_documented_is_refused_as_a_typing_error(command: str) -> None:
+    name, typed = overrides(command)
+    if name in PLAIN or any(one in command for one in ADDED) or "_conf" in command:
+        return
+    run = re.search(r"(?:run|resume|init_from)=outputs/(?:sweeps/)?(\w+)/", command)
+    models = [path.stem for path in (Path(CONF) / "model").glob("*.yaml")]
+    model = max((one for one in models if run and run[1].startswith(one)), key=len, default=None)
+    if name in ("evaluate", "predict"):
+        typed = complete_arguments(list(typed))
+    check_typed(name, [*([f"model={model}"] if model else []), *typed])
 
 
 def test_make_targets_exist() -> None:

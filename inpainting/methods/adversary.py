@@ -20,8 +20,8 @@ from inpainting.nn.diff_augment import DiffAugment
 log = logging.getLogger(__name__)
 
 PENALTY_EVERY = 16  # steps, as in StyleGAN2 (arXiv 1912.04958, section 3.1)
-# A discriminator teaches nothing below this share of the reconstruction's gradient: at 0.03 the fills
-# do not change (docs/faces.md).
+# A discriminator teaches nothing below this share of the reconstruction's gradient: at 0.03 the
+# fills do not change (docs/faces.md).
 DEAD = 0.02
 
 _warn = rank_zero_only(log.warning)
