@@ -47,12 +47,19 @@ SHORT = [
 
 
 def trained_models() -> dict[str, list[str]]:
-    """Every model of conf/model that trains, with what to type for a small one: its own `small`."""
+    """Every model of conf/model that trains, with what to type for a small one: `small`.
+
+    Its tokenizer, if it brings one, has a `small` too.
+    """
     found = {}
     for path in sorted((Path(CONF) / "model").glob("*.yaml")):
         config = OmegaConf.to_container(OmegaConf.load(path))
         if config.get("monitor") is not None:
             values = flat(config.get("small") or {})
+            for default in config.get("defaults", []):
+                if "override /tokenizer" in default:
+                    tokenizer = Path(CONF) / "tokenizer" / f"{default['override /tokenizer']}.yaml"
+                    values |= flat(OmegaConf.to_container(OmegaConf.load(tokenizer).small))
             found[path.stem] = [f"{key}={value}" for key, value in values.items() if key]
     return found
 

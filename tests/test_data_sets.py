@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from PIL import Image
 
+from inpainting import CONF
 from inpainting.data import arrays
 from inpainting.data.folder import FolderDataModule
 from inpainting.data.imagenette import ImagenetteDataModule
@@ -388,15 +389,9 @@ def test_photos_say_which_size_and_number_they_have():
 
 
 def compose_data(name: str, cache: Path):
-    overrides = [
-        f"+data={name}",
-        "+seed=0",
-        "+eval_mask_seed=1",
-        f"+paths.cache={cache}",
-        "+mask.any=1",
-    ]
-    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
-        return instantiate(compose(overrides=overrides).data, _convert_="all")
+    with initialize_config_dir(CONF, version_base="1.3"):
+        composed = compose("train", [f"data={name}", f"paths.cache={cache}"])
+    return instantiate(composed.data, _convert_="all")
 
 
 @pytest.mark.parametrize("name", ["folder", "places", "photos"])

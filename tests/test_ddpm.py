@@ -28,7 +28,7 @@ def built(composed, *typed: str) -> DDPM:
 
 
 def test_the_defaults_are_the_reports_network_on_the_digits_of_scikit_learn(composed) -> None:
-    config = composed("model=ddpm")
+    config = composed("model=ddpm", "budget=full")
     assert config.data._target_.endswith("DigitsDataModule")
     method = instantiate(config.model, _convert_="all")
     assert sum(p.numel() for p in method.parameters() if p.requires_grad) == 1_794_625

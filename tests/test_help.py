@@ -27,7 +27,9 @@ def test_help_has_what_can_be_typed() -> None:
 
 
 def test_hydra_prints_it(command, capsys: pytest.CaptureFixture[str]) -> None:
-    command("train", "--help")
+    with pytest.raises(SystemExit) as stopped:
+        command("train", "--help")
+    assert not stopped.value.code
     assert capsys.readouterr().out.strip() == help_of("train").replace("$$", "$").strip()
 
 

@@ -138,12 +138,19 @@ class InpaintingDataModule(LightningDataModule):
         key = (self.seed, DRAW_FIXED_HOLES) if name == "train" else (self.eval_mask_seed,)
         return ImageDataset(split, draw_masks(self.mask, count, height, width, *key), columns)
 
-    def mask_hash(self, split: str = "test") -> str:
-        """Return 16 hex digits of a hash over the images and the fixed holes of a split."""
+    def mask_hash(self, split: str = "test", index: np.ndarray | None = None) -> str:
+        """Return 16 hex digits of a hash over images and fixed holes of a split.
+
+        Args:
+            split: name of the split
+            index: (N,) int64, the images that were tested; None takes all
+        """
         dataset = self.datasets[split]
-        digest = hashlib.sha256(dataset.masks.tobytes())
-        for start in range(0, len(dataset), 1024):
-            digest.update(np.ascontiguousarray(dataset.split.images[start : start + 1024]).data)
+        index = np.arange(len(dataset)) if index is None else np.sort(index)
+        digest = hashlib.sha256(np.ascontiguousarray(dataset.masks[index]).data)
+        for start in range(0, len(index), 1024):
+            part = dataset.split.images[index[start : start + 1024]]
+            digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()[:16]
 
     def file(self, split: str, index: int) -> str:

@@ -46,7 +46,8 @@ def check_typed(name: str, arguments: list[str]) -> None:
             _check_option(one.key_or_group, option)
     keys = [one.key_or_group for one in plain if one not in groups]
     if keys:
-        _check_keys(keys, name, [f"{one.key_or_group}={_text(one)}" for one in groups])
+        added = [text for text in arguments if text.startswith("+") and not _is_hydras(text[1:])]
+        _check_keys(keys, name, [*(f"{one.key_or_group}={_text(one)}" for one in groups), *added])
 
 
 def _is_hydras(key: str) -> bool:

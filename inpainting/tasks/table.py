@@ -12,6 +12,8 @@ from inpainting.metrics.columns import Column, leading, ranked
 from inpainting.metrics.intervals import paired_difference
 from inpainting.runs.results import Result
 
+WIDE = 110  # characters, in which a terminal has room for means of less interest
+
 
 def _advantage(first: Result, other: Result, column: Column) -> str:
     """Return first minus other as text, with its paired 95 % interval over the images."""
@@ -20,12 +22,15 @@ def _advantage(first: Result, other: Result, column: Column) -> str:
     return f"{mean} [{low}, {high}]"
 
 
-def comparison(results: Sequence[Result], brief: bool) -> tuple[list[str], list[list[str]]]:
+def comparison(
+    results: Sequence[Result], brief: bool, narrow: bool = False
+) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of a table of methods; the first is compared with each of the others.
 
     Args:
         results: of the methods, tested on the same images and holes
-        brief: True for the narrow table of a terminal
+        brief: True for a terminal
+        narrow: True for a terminal that has room for the conclusion alone
 
     Raises:
         ValueError: the results were not measured on the same images and holes.
@@ -42,7 +47,7 @@ def comparison(results: Sequence[Result], brief: bool) -> tuple[list[str], list[
     shown = [column for column in measured.values() if column.brief] if brief else ranked(measured)
     gains = leading(measured) if len(results) > 1 else []
     # Beside a number stands what it comes to, so that a narrow terminal has the conclusion too.
-    if brief and gains:
+    if narrow and gains:
         shown = gains
     header, lines = ["method"], [[result.method] for result in results]
     for column in shown:
@@ -64,9 +69,9 @@ def markdown_table(results: Sequence[Result]) -> str:
     return f"{table}\n\n{caption(results)}\n"
 
 
-def rich_table(results: Sequence[Result]) -> Table:
+def rich_table(results: Sequence[Result], narrow: bool) -> Table:
     """Return the comparison as a table for the terminal, with its caption."""
-    header, rows = comparison(results, brief=True)
+    header, rows = comparison(results, brief=True, narrow=narrow)
     table = Table(caption=caption(results), caption_justify="left", box=SIMPLE_HEAD)
     for i, name in enumerate(header):
         table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
@@ -92,7 +97,7 @@ def announce(results: Sequence[Result], folder: Path) -> None:
     console = Console()
     if not console.is_terminal:  # a pipe or a log file has no width
         console = Console(width=180)
-    console.print(rich_table(results))
+    console.print(rich_table(results, narrow=console.width < WIDE))
     for name in ("comparison.png", "test.png"):
         path = folder / "images" / name
         if path.is_file():

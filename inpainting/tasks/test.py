@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import LightningDataModule, Trainer
 
@@ -62,7 +63,7 @@ def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: s
         raise InputError("the test saw no image: type trainer.limit_test_batches=1.0")
     details = {
         "mask": str(data.mask),
-        "mask_hash": data.mask_hash("test"),
+        "mask_hash": data.mask_hash("test", np.asarray(rows["index"], dtype=np.int64)),
         "eval_mask_seed": data.eval_mask_seed,
         "image_size": data.image_size,
         "test_seconds": round(time.perf_counter() - began, 3),
