@@ -28,6 +28,7 @@ TINY = [  # small, so that what is around the network can be seen
     "model=glcic",
     "model.width=4",
     "data=photos",
+    "budget=full",
     # At 32 px the discriminator's last maps would be 1x1, and there torch 2.14 leaves parts of a
     # bf16 convolution's weight gradient uninitialised on CPUs: no two trainings would be equal.
     "data.image_size=40",
@@ -46,6 +47,7 @@ TINY = [  # small, so that what is around the network can be seen
 CONV_AE = [
     "model=conv_ae",
     "data=photos",
+    "budget=full",
     "data.image_size=28",
     "data.channels=1",
     f"data.patches=[{128 * STEPS},16,8]",
@@ -58,6 +60,7 @@ TOKENS = 16  # all that an image of 32 px has
 TOKEN_BERT = [
     "model=token_bert",
     "data=photos",
+    "budget=full",
     "data.image_size=32",
     "data.batch_size=32",
     f"data.patches=[{32 * STEPS},16,8]",
@@ -228,7 +231,7 @@ def alternate(config: DictConfig) -> list[Epoch]:
 
 def bare_step_seconds(composed: Callable[..., DictConfig]) -> float:
     """A bare step of the real network, 64 px, width 64, batch 32 in bf16: mean over the phases."""
-    method = new_method(composed("model=glcic", "data=photos"))
+    method = new_method(composed("model=glcic", "data=photos", "budget=full"))
     bare = BareGLCIC(method.generator, method.discriminator, method.local_size, bf16=True)
     image, mask = torch.rand(32, 3, 64, 64), torch.zeros(32, 1, 64, 64)
     image = image.contiguous(memory_format=torch.channels_last)

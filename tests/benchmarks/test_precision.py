@@ -40,7 +40,7 @@ def test_glcic_steps_are_faster_in_bf16(
     mask[:, :, 20:44, 20:44] = 1
 
     def stepper(bf16: bool) -> Callable[[], None]:
-        config = composed("model=glcic", "data=photos", f"channels_last={bf16}")
+        config = composed("model=glcic", "data=photos", "budget=full", f"channels_last={bf16}")
         method = build_method(config.model, config)
         bare = BareGLCIC(method.generator, method.discriminator, method.local_size, bf16)
         layout = torch.channels_last if bf16 else torch.contiguous_format
@@ -58,6 +58,7 @@ QUALITY = [
     "model=glcic",
     "model.width=16",
     "data=photos",
+    "budget=full",
     "data.batch_size=32",
     "data.patches=[960,16,150]",
     "trainer=cpu",

@@ -18,6 +18,7 @@ from inpainting.tasks.build import build, build_method, build_trainer
 FIT = [
     "model=glcic",
     "data=photos",
+    "budget=full",
     "data.batch_size=34",
     "data.eval_batch_size=40",
     "data.patches=[340,40,8]",
