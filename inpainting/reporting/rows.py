@@ -47,12 +47,6 @@ class Row:
         """Return the standard deviation of the runs' means, with n - 1; NaN for a single run."""
         return float(self.means(metric).std(ddof=1)) if len(self.runs) > 1 else float("nan")
 
-    def per_image(self, metric: str) -> np.ndarray | None:
-        """Return the mean over seeds for each image, (N,); None if a run lacks the metric."""
-        if any(metric not in run.values for run in self.runs):
-            return None
-        return np.mean([run.values[metric] for run in self.runs], axis=0)
-
     def detail(self, name: str) -> float:
         """Return the mean over the runs of a number in metrics.json; NaN if no run has it."""
         found = [run.details[name] for run in self.runs if run.details.get(name) is not None]
