@@ -23,4 +23,6 @@ def by_budget(laptop: Any, full: Any, *, _root_: DictConfig) -> Any:
     return OmegaConf.create(chosen) if isinstance(chosen, list) else chosen
 
 
-OmegaConf.register_new_resolver("by_budget", by_budget, replace=True)
+def register_sizes() -> None:
+    """Let the yamls of models ask for sizes."""
+    OmegaConf.register_new_resolver("by_budget", by_budget, replace=True)

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from inpainting import CONF, help_text
 from inpainting.errors import exits_with_one_sentence
-from inpainting.runs import naming  # noqa: F401  # evaluate.yaml names its folders by it
+from inpainting.runs import naming
 from inpainting.runs.arguments import evaluation_arguments
 from inpainting.runs.folder import claimed, failure_noted
 from inpainting.runs.typed import check_typed
@@ -43,6 +43,7 @@ def run(config: DictConfig) -> None:
 def main() -> None:
     """Compose the configuration from the run's overrides and the typed ones, and measure."""
     help_text.answer_version(sys.argv[1:])
+    naming.register_names()
     sys.argv[1:] = evaluation_arguments(sys.argv[1:])
     check_typed("evaluate", sys.argv[1:])
     run()

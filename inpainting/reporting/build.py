@@ -18,7 +18,6 @@ from inpainting.reporting.page import Drawing, Section, write_page
 from inpainting.reporting.rows import Row, tables_of_rows
 from inpainting.reporting.side_by_side import side_by_side
 from inpainting.reporting.tables import Table, settings_table, tabled_columns
-from inpainting.reporting.verdict import verdict
 from inpainting.runs.collect import collect
 from inpainting.runs.measured import Conditions, Missing
 
@@ -95,8 +94,6 @@ def _section(findings: Findings, conditions: Conditions, images: Path) -> Sectio
     rows = findings.tables[conditions]
     table = settings_table(findings, conditions)
     table.notes = table_notes(findings, conditions)
-    compared = [column for column in tabled_columns(rows) if column.name in findings.metrics]
-    table.verdict = verdict(rows, compared)
     addition, suffix = _distinction(findings, conditions)
     table.title += addition
     figures = _figures(rows, findings.metrics, images, suffix)

@@ -107,8 +107,7 @@ def crossed(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
     their interaction, which both contain; the degrees of freedom are Satterthwaite's. This is the
     analysis of variance of a mixed model with random seeds and images. In a simulation with two
     or three seeds whose effect is as large as the images' difference, it covers the truth in 95 %
-    of the cases, a bootstrap of seeds and images in 85 %, an interval over images in 50 %
-    (tests/test_intervals.py).
+    of the cases, an interval over images in 50 % (tests/test_intervals.py).
 
     Args:
         a: (seeds, N) values of the images; a single seed stands for a method without training

@@ -11,6 +11,7 @@ from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import certainly_best, gap_to_base
 from inpainting.reporting.rows import Row
+from inpainting.reporting.verdict import verdict
 from inpainting.runs.measured import Conditions, Missing
 
 CellOf = Callable[[Row], Cell]
@@ -57,15 +58,13 @@ def settings_table(findings: Findings, conditions: Conditions) -> Table:
     rows, missing = findings.tables[conditions], findings.missing
     measured = tabled_columns(rows)
     has_base = any(row.base for row in rows)
-    compared = [column for column in measured if column.name in findings.metrics]
-    compared = compared if has_base else []
+    chosen = [column for column in measured if column.name in findings.metrics]
+    compared = chosen if has_base else []
     columns: dict[str, CellOf] = {"setting": lambda row: Cell(row.label)}
-    gains = {}
     for column in measured:
         columns[column.title] = _means(rows, column)
         if column in compared:  # beside the number that it is about
-            gains[_gain_title(column)] = _gains(rows, column)
-            columns |= gains
+            columns[_gain_title(column)] = _gains(rows, column)
     columns |= _human(rows, findings.panel)
     if has_base:
         columns["compared with"] = lambda row: Cell(row.base.label if row.base else EMPTY)
@@ -79,11 +78,11 @@ def settings_table(findings: Findings, conditions: Conditions) -> Table:
         "setting",
         "seeds",
         *(column.title for column in compared or measured if column.brief),
-        *gains,
+        *map(_gain_title, compared),
     ]
     if "network calls" in columns:
         brief.append("network calls")
-    return Table(title_of(rows), list(columns), lines, brief=brief)
+    return Table(title_of(rows), list(columns), lines, brief=brief, verdict=verdict(rows, chosen))
 
 
 def _calls(row: Row) -> str:

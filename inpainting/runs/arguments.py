@@ -1,5 +1,6 @@
 """Command lines that start from a run: the run's own overrides, then those typed now."""
 
+import os
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from omegaconf import OmegaConf
 from inpainting import CONF
 from inpainting.errors import InputError, is_first_process
 from inpainting.runs.checkpoints import read_checkpoint
-from inpainting.runs.folder import Run, claimed
+from inpainting.runs.folder import SWEEP_JOB, Run, claimed
 
 # Keys that an evaluation must not inherit: how the run was trained, and where it wrote its output.
 TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "against")
@@ -174,7 +175,7 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
         InputError: the folder holds no run, or both `run` and `model` are typed; see also
             `check_free`.
     """
-    if _started_by_lightning(arguments) or "hydra.mode=RUN" in arguments:  # a job of a sweep
+    if _started_by_lightning(arguments) or _job_of_sweep(arguments):
         return arguments
     check_free(arguments)
     arguments = complete_arguments(arguments)
@@ -197,6 +198,11 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
         left_out = ",".join(dict.fromkeys(["run", *map(key_of, kept)]))
         kept.append(f"hydra.job.config.override_dirname.exclude_keys=[{left_out}]")
     return _options_first(kept, arguments)
+
+
+def _job_of_sweep(arguments: list[str]) -> bool:
+    """Return True in a job that a sweep started with a command line that is complete."""
+    return SWEEP_JOB in os.environ and "hydra.mode=RUN" in arguments
 
 
 def several(arguments: list[str]) -> bool:

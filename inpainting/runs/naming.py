@@ -41,6 +41,7 @@ def _file_name(text: str) -> str:
     return f"{text[: LONGEST - 9]}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-# Hydra resolves the folder of each job from evaluate.yaml.
-OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-OmegaConf.register_new_resolver("asked", asked, replace=True)
+def register_names() -> None:
+    """Let evaluate.yaml name the folders of its jobs."""
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("asked", asked, replace=True)

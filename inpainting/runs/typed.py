@@ -1,5 +1,6 @@
 """What was typed, checked against the configuration: did you mean another option or key?"""
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from inpainting import CONF
-from inpainting.errors import InputError
+from inpainting.errors import InputError, is_first_process
+from inpainting.runs.folder import SWEEP_JOB
 from inpainting.runs.settings import flat
 
 ELSEWHERE = ("--config-dir", "-cd", "hydra.searchpath")  # configurations that are not ours
@@ -32,6 +34,8 @@ def check_typed(name: str, arguments: list[str]) -> None:
     Raises:
         InputError: names the option or key, and those that are meant, if any are near.
     """
+    if not is_first_process() or SWEEP_JOB in os.environ:
+        return  # checked by what started this process
     if any(text.startswith((*ELSEWHERE, *COMPLETION)) for text in arguments):
         return
     typed = [text for text in arguments if "=" in text and text[:1] not in "-+~"]

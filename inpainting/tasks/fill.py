@@ -139,7 +139,7 @@ class _Writer(BasePredictionWriter):
 
     def __init__(self, fillings: Sequence[Filling]):
         super().__init__("batch")
-        self.fillings = fillings
+        self.fillings, self.done = fillings, 0
 
     def write_on_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, prediction: Tensor, *args: Any
@@ -153,6 +153,7 @@ class _Writer(BasePredictionWriter):
             output_paths(filling, len(completions)), completions, strict=True
         ):
             photo.fill(completion[None], mask).save(path)
+        self.done += 1
 
 
 def fill(config: DictConfig) -> None:
@@ -181,25 +182,20 @@ def fill(config: DictConfig) -> None:
         progress = config.callbacks.get("progress")
         config.callbacks = {"progress": progress} if progress else {}
     trainer = build_trainer(config)
-    trainer.callbacks.append(_Writer(fillings))
+    writer = _Writer(fillings)
+    trainer.callbacks.append(writer)
     loader = DataLoader(_ImageFiles(fillings, method.channels, config.mask_hole), batch_size=None)
     try:
         trainer.predict(method, loader, return_predictions=False)
     except SystemExit:  # SIGTERM, or Lightning's answer to Ctrl-C
-        _say_what_is_left(fillings, method.num_completions, out)
+        text = f"stopped: {writer.done} of {len(fillings)} are in {out}"
+        Console().print(
+            f"{text}; overwrite=true fills all of them anew", soft_wrap=True, highlight=False
+        )
         raise
     done = "Edited" if config.edit else "Filled"
     times = f", {method.num_completions} times each" if method.num_completions > 1 else ""
     text = f"{done} {len(fillings)} image(s){times}: {out}"
-    Console().print(text, soft_wrap=True, highlight=False)
-
-
-def _say_what_is_left(fillings: Sequence[Filling], completions: int, out: Path) -> None:
-    """Print how many images were filled before the command was stopped."""
-    done = sum(output_paths(filling, completions)[-1].is_file() for filling in fillings)
-    text = (
-        f"stopped: {done} of {len(fillings)} are in {out}; with overwrite=true all are filled anew"
-    )
     Console().print(text, soft_wrap=True, highlight=False)
 
 

@@ -55,7 +55,8 @@ def comparison(
         for line, result in zip(lines, results, strict=True):
             line.append(column.text(result.summary.get(column.name)))
         if column in gains:
-            header.append(f"{first.method}'s gain")
+            about = "" if narrow else f" in {column.heading}"
+            header.append(f"{first.method}'s gain{about}")
             for line, result in zip(lines, results, strict=True):
                 line.append("" if result is first else _advantage(first, result, column))
     return header, lines
