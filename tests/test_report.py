@@ -181,7 +181,7 @@ def markdown_tables(path: Path) -> list[list[dict[str, str]]]:
     """Every table as lines of column name to cell."""
     tables = []
     for block in re.findall(r"(?:^\|.*\n)+", path.read_text(), re.MULTILINE):
-        cells = [re.split(r" ?\| ?", line)[1:-1] for line in block.splitlines()]
+        cells = [re.split(r" *\| *", line)[1:-1] for line in block.splitlines()]
         cells[0] = [re.sub(r"(, dB)?( [↑↓])?$", "", name) for name in cells[0]]  # unit and arrow
         tables.append([dict(zip(cells[0], line, strict=True)) for line in cells[2:]])
     return tables
@@ -566,8 +566,9 @@ def test_human_scores_stand_in_the_table_as_in_report_004(written: Path) -> None
     human = [tight[f"human {name}"] for name in ("local", "global", "average")]
     assert human == ["6.50", "5.50", "6.00"]
     text = (written / "table.md").read_text()
-    # Averages 2.5 4.5 3.5 and 3.5 7.5 5.5: the same order, 1, 3 and 2 apart.
-    assert "averages are 2.00 points apart and agree with a coefficient of 1.00." in text
+    # Averages 2.5 4.5 3.5 and 3.5 7.5 5.5 are 1, 3 and 2 apart. Krippendorff's alpha by hand: of
+    # these six numbers, sum 27 and sum of squares 137.5, 1 - (28 / 6) / (2 * 96 / 30) = 0.27.
+    assert "averages are 2.00 points apart, and Krippendorff's alpha is 0.27." in text
     scorers = [table for table in markdown_tables(written / "table.md") if "scorer" in table[0]][0]
     assert scorers[0] == {
         "scorer": "ann", "completions": "3", "targets": "1", "their local": "10.00",
@@ -575,7 +576,7 @@ def test_human_scores_stand_in_the_table_as_in_report_004(written: Path) -> None
     }  # fmt: skip
 
 
-def test_a_corrected_score_counts_once_and_agreement_is_by_rank(sweep: Path, tmp_path) -> None:
+def test_a_corrected_score_counts_once_and_agreement_is_alpha(sweep: Path, tmp_path) -> None:
     home = tmp_path / "sweep"
     shutil.copytree(sweep, home)
     for scorer, given in {"ann": [1, 2, 3, 4], "bob": [2, 1, 3, 9]}.items():
@@ -584,8 +585,8 @@ def test_a_corrected_score_counts_once_and_agreement_is_by_rank(sweep: Path, tmp
             score = scored(home, i, ("completion", "base", 1, index), points, points)
             append_score(score_path(home, scorer), score)
     judged = Panel([home]).of(rows_of(home)["base"])
-    # Ranks 1 2 3 4 and 2 1 3 4: 1 - 6 * 2 / (4 * 15) = 0.8.
-    assert judged.agreement == pytest.approx(0.8)
+    # By hand, of 1 2 3 4 and 2 1 3 9, sum 25, squares 125: 1 - (54 / 8) / (750 / 56) = 0.496.
+    assert judged.agreement == pytest.approx(0.496)
     assert (judged.local_score, judged.number) == (pytest.approx((2.5 + 3.75) / 2), 8)
 
 

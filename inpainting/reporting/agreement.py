@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import krippendorff
 import numpy as np
+import pandas as pd
 
-from inpainting.reporting.correlation import spearman
 from inpainting.scoring.scores import Score
 
 Pair = tuple[float, float]  # local, global
@@ -41,27 +42,30 @@ def mean_scores(pairs: Iterable[Pair]) -> Pair:
 
 
 def agreement(given: Mapping[str, Mapping[tuple, Pair]]) -> tuple[float, float]:
-    """Compare the average of local and global that each pair of scorers gave to the same images.
+    """Compare the average of local and global that scorers gave to the same images.
 
     Args:
         given: scorer to image to scores
 
     Returns:
-        Spearman's coefficient and the distance in points, each the mean over pairs of scorers; NaN
-        where no pair has one
+        Krippendorff's alpha for interval data (1: all agree; 0: as by chance), and the mean
+        distance of two scorers in points; NaN where no image has two scores or all are equal
     """
-    coefficients, distances = [], []
-    for a, b in combinations(given.values(), 2):
-        common = sorted(a.keys() & b.keys())
-        if common:
-            x, y = (np.array([np.mean(scores[image]) for image in common]) for scores in (a, b))
-            distances.append(float(np.abs(x - y).mean()))
-            coefficients.append(spearman(x, y)[0])
-    known = [value for value in coefficients if not np.isnan(value)]
-    return (
-        float(np.mean(known)) if known else float("nan"),
-        float(np.mean(distances)) if distances else float("nan"),
-    )
+    scores = pd.DataFrame(
+        [
+            (scorer, image, np.mean(pair))
+            for scorer, pairs in given.items()
+            for image, pair in pairs.items()
+        ],
+        columns=["scorer", "image", "score"],
+    ).pivot(index="scorer", columns="image", values="score")
+    scores = scores.loc[:, scores.count() > 1]
+    distances = [(scores.loc[a] - scores.loc[b]).abs().mean() for a, b in combinations(given, 2)]
+    known = [distance for distance in distances if not np.isnan(distance)]
+    alpha = float("nan")
+    if np.unique(scores.stack()).size > 1:
+        alpha = float(krippendorff.alpha(scores.to_numpy(), level_of_measurement="interval"))
+    return alpha, float(np.mean(known)) if known else float("nan")
 
 
 def check_scorer(scorer: str, scores: Sequence[Score]) -> Checked:

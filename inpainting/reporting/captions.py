@@ -136,14 +136,14 @@ def human_notes(panel: Panel) -> list[str]:
         return panel.notes()
     text = (
         "Human columns are scores from 1 to 10, averaged over images and then over scorers; the "
-        "average is that of local and global; the agreement is Spearman's coefficient between two "
-        "scorers' averages over the images of a setting that both scored."
+        "average is that of local and global; the agreement is Krippendorff's alpha of these "
+        "averages, 1 where all scorers agree and 0 where they agree as by chance."
     )
-    rho, apart, common = panel.agreement()
+    alpha, apart, common = panel.agreement()
     if common:
         text += f" On images that two people both scored ({common}, summed over pairs of people), "
         text += f"their averages are {apart:.2f} points apart"
-        text += "." if np.isnan(rho) else f" and agree with a coefficient of {rho:.2f}."
+        text += "." if np.isnan(alpha) else f", and Krippendorff's alpha is {alpha:.2f}."
     return [text, *panel.notes()]
 
 

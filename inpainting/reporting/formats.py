@@ -1,9 +1,11 @@
 """Tables in Markdown, LaTeX and CSV."""
 
-import csv
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
@@ -16,30 +18,23 @@ LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
     "−": "$-$",
-    "…": r"\dots{}",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
+    "<": "$<$",
+    ">": "$>$",
 } | {character: f"\\{character}" for character in "&%$#_{}"}
 
 
 def as_markdown(table: Table) -> str:
     """Return a heading, the table and its caption."""
-    lines = [[name.replace("|", r"\|") for name in table.header], ["---"] * len(table.header)]
-    for line in table.lines:
-        texts = [cell.text.replace("|", r"\|") for cell in line]
-        pairs = zip(texts, line, strict=True)
-        lines.append([f"**{text}**" if cell.bold else text for text, cell in pairs])
-    rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    said = " ".join(table.verdict)
-    parts = [f"## {table.title}", said, rows, " ".join(table.notes)]
+    frame = _frame(table, "**{}**").map(_without_pipes).rename(columns=_without_pipes)
+    rows = frame.to_markdown(index=False, tablefmt="github", disable_numparse=True)
+    parts = [f"## {table.title}", " ".join(table.verdict), rows, " ".join(table.notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def latex(text: str) -> str:
-    """Escape the characters that LaTeX treats as commands."""
-    return re.sub(r"[\\~^±−…↑↓&%$#_{}]", lambda match: LATEX[match[0]], text)
+    """Escape what LaTeX treats as commands, and the signs that it knows in formulas alone."""
+    return re.sub(r"[\\~^−<>&%$#_{}]", lambda match: LATEX[match[0]], text)
 
 
 def as_latex(table: Table) -> str:
@@ -47,32 +42,33 @@ def as_latex(table: Table) -> str:
 
     It has the columns that a page has room for, and the notes below; `table.csv` has all.
     """
-    shown = [i for i, name in enumerate(table.header) if name in (table.brief or table.header)]
-    lines = [" & ".join(latex(table.header[i]) for i in shown)]
-    for line in table.lines:
-        cells = [line[i] for i in shown]
-        pairs = zip([latex(cell.text) for cell in cells], cells, strict=True)
-        lines.append(" & ".join(f"\\textbf{{{t}}}" if cell.bold else t for t, cell in pairs))
-    header, *body = (f"{line} \\\\" for line in lines)
-    return "\n".join(
-        [
-            r"\begin{table}",
-            rf"\caption{{{latex(table.title)}.}}",
-            r"\small\centering",
-            r"\begin{adjustbox}{max width=\linewidth}",
-            rf"\begin{{tabular}}{{l{'r' * (len(shown) - 1)}}}",
-            r"\toprule",
-            header,
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{adjustbox}",
-            rf"\par\smallskip\raggedright\footnotesize {latex(' '.join(table.notes))}",
-            r"\end{table}",
-            "",
-        ]
+    shown = [name in (table.brief or table.header) for name in table.header]
+    escaped = replace(
+        table,
+        header=[latex(name) for name in table.header],
+        lines=[[replace(cell, text=latex(cell.text)) for cell in line] for line in table.lines],
     )
+    frame = _frame(escaped, r"\textbf{{{}}}").loc[:, shown]
+    columns = f"l{'r' * (sum(shown) - 1)}"
+    tabular = frame.style.hide(axis="index").to_latex(hrules=True, column_format=columns)
+    return rf"""\begin{{table}}
+\caption{{{latex(table.title)}.}}
+\small\centering
+\begin{{adjustbox}}{{max width=\linewidth}}
+{tabular}\end{{adjustbox}}
+\par\smallskip\raggedright\footnotesize {latex(" ".join(table.notes))}
+\end{{table}}
+"""
+
+
+def _frame(table: Table, bold: str) -> pd.DataFrame:
+    """Return the texts of a table, with those of the best values put into `bold`."""
+    texts = [[bold.format(c.text) if c.bold else c.text for c in line] for line in table.lines]
+    return pd.DataFrame(texts, columns=table.header)
+
+
+def _without_pipes(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def write_csv(path: Path, findings: Findings) -> None:
@@ -86,11 +82,7 @@ def write_csv(path: Path, findings: Findings) -> None:
         {"row": job.row, "seeds": job.seed, "folder": job.folder, "missing": job.reason}
         for job in findings.missing
     ]
-    names = dict.fromkeys(name for line in lines for name in line)
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, names, restval="")
-        writer.writeheader()
-        writer.writerows(lines)
+    pd.DataFrame(lines, dtype=object).to_csv(path, index=False)
 
 
 def _line(conditions: Conditions, row: Row, rows: Sequence[Row], panel: Panel) -> dict[str, object]:

@@ -25,8 +25,8 @@ class Judged:
         global_score: score of the whole image, averaged in the same way, 1 to 10
         number: number of scores
         scorers: number of people who gave them
-        agreement: Spearman's coefficient between two scorers' averages over the images that both
-            scored, averaged over pairs of scorers; NaN for one scorer
+        agreement: Krippendorff's alpha of the scorers' averages of local and global; NaN for one
+            scorer
         apart: distance between two scorers' averages of an image, in points, averaged over images
             and then over pairs of scorers; NaN for one scorer
     """
@@ -102,7 +102,7 @@ class Panel:
         """Compare scorers over all rows.
 
         Returns:
-            Spearman's coefficient, the distance in points, and the number of images that two
+            Krippendorff's alpha, the distance in points, and the number of images that two
             people scored, summed over pairs of people
         """
         given = self._completions()
