@@ -309,11 +309,14 @@ def test_every_yaml_gives_metrics_and_states_every_knob(composed, name):
 
 @pytest.fixture(scope="module")
 def alexnet(tmp_path_factory) -> tuple[str, nn.Module]:
-    """A file as torchvision's, but with random weights and without the classifier."""
+    """A file as torchvision's, with random features and zeros, which take no room."""
     torch.manual_seed(0)
     network = torchvision.models.alexnet(weights=None).eval()
     path = tmp_path_factory.mktemp("weights") / "alexnet.pth"
-    weights = {k: v for k, v in network.state_dict().items() if k.startswith("features.")}
+    weights = {
+        k: v if k.startswith("features.") else torch.zeros(1).expand(v.shape)
+        for k, v in network.state_dict().items()
+    }
     torch.save(weights, path)
     return str(path), network.features
 

@@ -1,10 +1,14 @@
 """LPIPS (arXiv 1801.03924): the distance between two images in the features of a classifier."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
-from torch import Tensor, nn
-from torchmetrics.functional.image.lpips import _NoTrainLpips
+from torch import Tensor
+from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from torchvision.models import get_model_weights
 
 from inpainting.errors import InputError
@@ -54,7 +58,7 @@ class LPIPS(ImageMetric):
         check_path("metrics.lpips.weights", weights)
         self.network, self.weights = network, weights
         self._wanted = bool(weights or download)
-        self._lpips: nn.Module | None = None
+        self._lpips: LearnedPerceptualImagePatchSimilarity | None = None
         if not self._wanted:
             url = get_model_weights(NETWORKS[network]).DEFAULT.url
             log.warning(
@@ -74,23 +78,35 @@ class LPIPS(ImageMetric):
             return {}
         network = self._lpips.to(completed.image.device)
         pair = [to_colour(_enlarged(x)) for x in (completed.saved, completed.image.float())]
-        return {"lpips": network(*pair, normalize=True).flatten()}
+        distances = network(*pair)
+        network.reset()
+        return {"lpips": distances.flatten()}
 
 
-def _load(name: str, path: str | None) -> nn.Module:
-    """Build LPIPS with its linear layers from torchmetrics on torchvision's network."""
+def _load(name: str, path: str | None) -> LearnedPerceptualImagePatchSimilarity:
+    """Build LPIPS on torchvision's network, with downloaded weights or those of a file."""
+    with _instead_of_download(path, get_model_weights(NETWORKS[name]).DEFAULT.url):
+        lpips = LearnedPerceptualImagePatchSimilarity(name, reduction="none", normalize=True)
+    return lpips.eval()
+
+
+@contextmanager
+def _instead_of_download(path: str | None, url: str) -> Iterator[None]:
+    """Let torch find a file where it keeps its downloads of `url`: torchmetrics takes no path."""
     if path is None:
-        weights = get_model_weights(NETWORKS[name]).DEFAULT.get_state_dict(progress=False)
-    else:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    lpips = _NoTrainLpips(net=name, pnet_rand=True)  # random, because the alternative is a download
-    lpips.net.load_state_dict(
-        {  # slice2.3.weight (or slices.1.3.weight) is torchvision's features.3.weight
-            key: weights["features." + key.removeprefix("slices.").split(".", 1)[1]]
-            for key in lpips.net.state_dict()
-        }
-    )
-    return lpips
+        yield
+        return
+    torch.load(path, map_location="cpu", weights_only=True)  # torch would unpickle anything there
+    before = torch.hub.get_dir()
+    with TemporaryDirectory() as folder:
+        kept = Path(folder, "checkpoints", Path(url).name)
+        kept.parent.mkdir()
+        kept.symlink_to(Path(path).absolute())
+        torch.hub.set_dir(folder)
+        try:
+            yield
+        finally:
+            torch.hub.set_dir(before)
 
 
 def _enlarged(image: Tensor) -> Tensor:
