@@ -89,7 +89,9 @@ def random_times(high: int, count: int, device: torch.device, generators: Genera
 
 
 def default_generator(device: torch.device) -> torch.Generator:
-    """Return torch's global generator for a CPU or CUDA device."""
+    """Return torch's global generator for a device."""
     if device.type == "cuda":
         return torch.cuda.default_generators[device.index or 0]
+    if device.type == "mps":
+        return torch.mps._get_default_mps_generator()  # it has no public name
     return torch.default_generator

@@ -114,6 +114,12 @@ def test_a_gpu_that_is_not_there(failure) -> None:
     assert "trainer.accelerator=gpu" in message and "trainer=cpu" in message
 
 
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is a GPU of Apple's here")
+def test_apples_gpu_that_is_not_there(composed) -> None:
+    with pytest.raises(InputError, match=r"trainer.accelerator=mps: .* type trainer=cpu"):
+        check_devices(composed("trainer=mps").trainer)
+
+
 @pytest.mark.parametrize("devices", ["99", "[0,1,2]"])
 def test_more_gpus_than_there_are(composed, monkeypatch, devices: str) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)

@@ -73,7 +73,8 @@ def test_samplers(composed, name: str, guidance: str) -> None:
 @pytest.mark.parametrize("name", options("trainer"))
 def test_trainers(composed, name: str) -> None:
     config = composed(f"trainer={name}").trainer
-    if config.accelerator == "gpu" and not torch.cuda.is_available():
+    there = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(config.accelerator, True):
         config.accelerator, config.devices = "cpu", 1
         config.strategy = "auto"
     assert instantiate(config, logger=False).max_epochs == 20

@@ -84,6 +84,32 @@ def test_a_folder_without_subfolders_has_no_labels(root):
     assert data.read_split("train").labels is None
 
 
+def test_ready_made_splits_are_kept(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    for number, where in enumerate(["train/cats", "train/dogs", "val/cats", "test/dogs", "other"]):
+        path = tmp_path / "images" / where / f"{number}.png"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (20, 20), (number, 0, 0)).save(path)
+    root = tmp_path / "images"
+    parts = all_splits(folder(root))
+    assert {name: part.files for name, part in parts.items()} == {
+        "train": ["train/cats/0.png", "train/dogs/1.png"],
+        "val": ["val/cats/2.png"],
+        "test": ["test/dogs/3.png"],
+    }
+    assert [part.labels.tolist() for part in parts.values()] == [[0, 1], [0], [1]]
+    assert "2 train, 1 val, 1 test; 1 images outside of them are left out" in caplog.text
+
+    (root / "val/cats/2.png").unlink()
+    with pytest.raises(InputError, match="val contains no image"):
+        folder(root).prepare_data()
+    # Two of the three are divided at random as before, and a line says what is missing.
+    (root / "val/cats").rmdir()
+    (root / "val").rmdir()
+    assert sum(len(part.files) for part in all_splits(folder(root)).values()) == 4
+    assert "has the folders train and test but no val" in caplog.text
+
+
 def test_a_batch_comes_out_of_the_files(root):
     def mask(count, height, width, generator):
         return torch.zeros(count, 1, height, width).index_fill_(3, torch.arange(4), 1)

@@ -77,6 +77,18 @@ def test_scalars_of_all_phases_and_validation_are_logged_by_batch(command, tmp_p
     assert validated == [7, 15]
 
 
+def test_early_stopping_ends_a_training_that_gets_no_better(command, tmp_path: Path) -> None:
+    # Without a step the validation never changes; higher is better for the PSNR that is monitored.
+    typed = [*small("conv_ae"), "model.optimizer.lr=0", "monitor=val/psnr_hole"]
+    typed += ["callbacks=early_stopping", "callbacks.early_stopping.patience=2"]
+    command("train", *typed, "trainer.max_epochs=20", "hydra.run.dir=run")
+    details = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert details["epochs"] == 3  # the first, and two that are no better
+    log = (tmp_path / "run/train.log").read_text()
+    assert "early stopping: val/psnr_hole has not been better than" in log
+    assert "for 2 validations; the training ends with epoch 3" in log
+
+
 @pytest.mark.parametrize("name", ["fast", "overfit", "limit", "profile"])
 def test_debug_runs(command, tmp_path: Path, name: str) -> None:
     shorter = {"overfit": ["trainer.max_epochs=10"], "limit": ["data.batch_size=2"]}.get(name, [])

@@ -85,6 +85,17 @@ def test_losses_of_all_phases_are_logged_over_batches(written: Written) -> None:
     assert {int(row["step"]): float(row["train/loss_d"]) for row in rows} == discriminator
 
 
+def test_learning_rates_and_speed_are_logged(written: Written) -> None:
+    rates = {name for row in written.history for name in row if name.startswith("lr/")}
+    assert rates == {"lr/completion", "lr/discriminator", "lr/joint"}
+    rows = [row for row in written.history if "lr/joint" in row]
+    assert [row["batch"] for row in rows] == list(range(8))
+    assert {row["lr/joint"] for row in rows} == {0.001}
+    speeds = [row for row in written.history if "images_per_second" in row]
+    assert [row["batch"] for row in speeds] == [3, 7]
+    assert all(row["images_per_second"] > 0 for row in speeds)
+
+
 def test_every_chart_has_the_axis_of_batches(written: Written) -> None:
     axes = {one.name or one.glob_name: one.step_metric for one in written.all("metric")}
     assert axes.pop("batch") == axes.pop("epoch") == ""

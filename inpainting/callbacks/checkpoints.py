@@ -7,10 +7,8 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
-from inpainting.callbacks.evaluation import Evaluation
+from inpainting.callbacks.evaluation import monitored_end
 from inpainting.errors import InputError
-from inpainting.metrics.base import validated
-from inpainting.metrics.columns import better_end
 
 
 def ended_within_an_epoch(trainer: Trainer) -> bool:
@@ -43,9 +41,7 @@ class BestCheckpoint(ModelCheckpoint):
             InputError: nothing measures `monitor`, or it has no better end.
         """
         if stage == "fit" and self._asks_the_metrics:
-            measuring = [part for part in trainer.callbacks if isinstance(part, Evaluation)]
-            columns = validated(measuring[0].metrics) if measuring else {}
-            self.mode = better_end(self.monitor, columns)
+            self.mode = monitored_end(trainer, self.monitor)
             self.kth_value = torch.tensor(float("inf" if self.mode == "min" else "-inf"))
         super().setup(trainer, pl_module, stage)
 

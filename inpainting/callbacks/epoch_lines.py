@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.loggers import CSVLogger
 
 from inpainting.callbacks.checkpoints import ended_within_an_epoch
 from inpainting.callbacks.latest_numbers import latest_numbers
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 
 class EpochLines(Callback):
     """Logs a line at the start of a training and a line after every epoch.
+
+    Dashboards get each epoch's images per second too.
 
     The lines go to the run's `train.log` and to the terminal, but not to a terminal on which a live
     display is drawn.
@@ -81,6 +84,11 @@ class EpochLines(Callback):
         ]
         if "val/loss" in trainer.callback_metrics:
             numbers.append(f"val/loss {float(trainer.callback_metrics['val/loss']):.4g}")
+        speed = images / self._trained
+        for logger in trainer.loggers:
+            # Not to metrics.csv: a resumed run has the same one as an uninterrupted run.
+            if not isinstance(logger, CSVLogger):
+                logger.log_metrics({"images_per_second": speed}, step=pl_module.batches_seen)
         left = (trainer.max_epochs or 0) - trainer.current_epoch - 1
         mean = sum(self._seconds) / len(self._seconds)
         log.info(
@@ -88,7 +96,7 @@ class EpochLines(Callback):
             trainer.current_epoch + 1,
             trainer.max_epochs,
             ", ".join(numbers),
-            images / self._trained,
+            speed,
             _rounded(self._seconds[-1]),
             f", about {_rounded(left * mean)} left" if left > 0 else "",
         )

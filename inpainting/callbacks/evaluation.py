@@ -13,8 +13,16 @@ from torch import Tensor
 
 from inpainting.errors import InputError, NonFiniteLossError
 from inpainting.images.evaluated import Evaluated
-from inpainting.metrics.base import ImageMetric, Metric, NeedsData, SetMetric, columns_of, declared
-from inpainting.metrics.columns import LOSS, named
+from inpainting.metrics.base import (
+    ImageMetric,
+    Metric,
+    NeedsData,
+    SetMetric,
+    columns_of,
+    declared,
+    validated,
+)
+from inpainting.metrics.columns import LOSS, better_end, named
 from inpainting.metrics.summary import means
 
 
@@ -57,6 +65,21 @@ def _agreed(
                     "them up"
                 )
     return values
+
+
+def monitored_end(trainer: Trainer, monitor: str | None) -> str:
+    """Return "max" or "min", whichever is better for a number that the trainer's metrics measure.
+
+    Raises:
+        InputError: see `better_end`.
+    """
+    measuring = [part for part in trainer.callbacks if isinstance(part, Evaluation)]
+    return better_end(monitor, validated(measuring[0].metrics) if measuring else {})
+
+
+def _measurable(device: torch.device) -> torch.device:
+    """Return where metrics measure: on the device, or beside Apple's GPU, which has no float64."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 class _Rows:
@@ -127,7 +150,7 @@ class Evaluation(Callback):
         self._losses, self._completed = _Rows(), _Rows()
         self._seconds, self._sets = 0.0, sets
         for metric in sets:
-            metric.reset(module.device)
+            metric.reset(_measurable(module.device))
 
     def _measure(self, trainer: Trainer, evaluated: Evaluated) -> None:
         if evaluated.loss is not None:
@@ -135,6 +158,7 @@ class Evaluation(Callback):
         completed = evaluated.completed
         if completed is None:
             return
+        completed = completed.to(_measurable(completed.image.device))
         hole_pixels = (completed.mask > 0.5).sum((1, 2, 3))
         values = {"index": completed.index, "hole_pixels": hole_pixels}
         for metric in self.metrics:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from inpainting.images.algebra import to_eight_bits
@@ -43,12 +44,20 @@ class Completed:
 
     def __getitem__(self, keep: Tensor | slice) -> "Completed":
         """Select images by a (B,) bool tensor or a slice."""
+        return self._each(lambda values: values[keep])
 
+    def to(self, device: torch.device) -> "Completed":
+        """Return the same images on a device, or these themselves if they are there."""
+        if self.image.device == device:
+            return self
+        return self._each(lambda values: values.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Completed":
         def numbers() -> dict[str, Tensor]:
-            return {name: values[keep] for name, values in self.numbers().items()}
+            return {name: change(values) for name, values in self.numbers().items()}
 
         values = (getattr(self, one.name) for one in fields(self) if one.name != "numbers")
-        return Completed(*(None if value is None else value[keep] for value in values), numbers)
+        return Completed(*(None if value is None else change(value) for value in values), numbers)
 
     @property
     def first(self) -> Tensor:

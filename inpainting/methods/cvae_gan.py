@@ -61,6 +61,7 @@ class CVAEGAN(Inpainter):
     stochastic = True
     bound_to_weights = ("network", "adversary.network", "attributes")
     only_trains = ("adversary",)
+    optimizer_names = ("pretraining", "discriminator", "fine_tuning")
 
     def __init__(
         self,

@@ -74,6 +74,7 @@ class GLCIC(Inpainter):
     size_multiple = CompletionNetwork.size_multiple
     bound_to_weights = ("width", "mask_channel", "dilations", "bottleneck_convs", "head")
     only_trains = ("discriminator",)
+    optimizer_names = ("completion", "discriminator", "joint")
 
     def __init__(
         self,

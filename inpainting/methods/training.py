@@ -22,6 +22,9 @@ class TrainingHooks(LightningModule):
             None keeps the rates constant
     """
 
+    # Of several optimisers, in the order of `configure_optimizers`; a log tells their rates apart.
+    optimizer_names: tuple[str, ...] = ("",)
+
     def __init__(self, lr_schedule: Callable[[float], float] | None):
         super().__init__()
         self.lr_schedule = lr_schedule
@@ -94,9 +97,17 @@ class TrainingHooks(LightningModule):
         if values:
             self.on_scalars_read(values)
             logged = {f"train/{name}": value for name, value in values.items()}
+            logged |= self._learning_rates()
             logged["epoch"] = self.trainer.current_epoch
             for logger in self.trainer.loggers:
                 logger.log_metrics(logged, step=self.batches_seen)
+
+    def _learning_rates(self) -> dict[str, float]:
+        """Return the rate of each optimiser's first group, as `lr` or `lr/NAME`."""
+        named = zip(self.optimizer_names, self.trainer.optimizers, strict=False)
+        return {
+            f"lr/{name}".rstrip("/"): optimizer.param_groups[0]["lr"] for name, optimizer in named
+        }
 
     def optimise(self, optimizer: Optimizer, loss: Tensor) -> None:
         """Take one step against a loss, for methods with several optimisers."""

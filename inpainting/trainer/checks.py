@@ -21,6 +21,11 @@ def check_devices(trainer: DictConfig) -> None:
             f"trainer.accelerator={trainer.accelerator}: this machine has no GPU that torch can "
             "use; type trainer=cpu"
         )
+    if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
+        raise InputError(
+            "trainer.accelerator=mps: this machine has no GPU of Apple's that torch can use; type "
+            "trainer=cpu or trainer=gpu"
+        )
     devices = trainer.devices
     if isinstance(devices, str):
         numbers = devices.split(",")
