@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -70,6 +71,28 @@ def test_a_run_measured_again_gives_its_own_numbers_and_stays_as_it_was(
     assert metrics(tmp_path / "again")["mask_hash"] == metrics(trained)["mask_hash"]
     for name in ("file", "psnr_hole"):
         assert column(tmp_path / "again", name) == column(trained, name)
+
+
+def test_a_fill_without_training_meets_the_images_and_holes_of_a_run(
+    command, failure, tmp_path: Path, other: Path, capsys
+) -> None:
+    shutil.copytree(other, tmp_path / "sweep" / "row-seed1")
+    command("report", "sweep")  # no fill without training was tested, and it says what adds some
+    said = " ".join(capsys.readouterr().out.split())
+    typed = shlex.split(re.search(r"python -m inpainting.evaluate (.*?floor)", said)[1])
+    command("evaluate", *typed)
+    floor = tmp_path / "sweep" / "floor"
+    assert metrics(floor)["method"] == "telea"
+    assert metrics(floor)["mask_hash"] == metrics(other)["mask_hash"]
+    command("report", "sweep")  # it takes them up, in one table
+    table = (tmp_path / "sweep" / "table.md").read_text()
+    for name in ("telea", "mean_fill", "navier_stokes"):
+        assert f"| {name} " in table
+    assert table.count("## photos, holes rectangle") == 1 and "No fill without" not in table
+
+    run = f"holes_of={other}"
+    assert "leave out mask=half" in failure("evaluate", "model=telea", run, "mask=half")
+    assert f"leave out run={other}" in failure("evaluate", f"run={other}", run)
 
 
 def test_a_run_beside_the_classical_fills_on_other_holes(

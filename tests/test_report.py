@@ -20,7 +20,7 @@ from PIL import Image
 from scipy import stats
 from torch import Tensor
 
-from inpainting.images.grid import GAP, LABEL_WIDTH, MARGIN, image_grid
+from inpainting.images.grid import CAPTION, GAP, LABEL_WIDTH, MARGIN, image_grid
 from inpainting.images.saved import KINDS
 from inpainting.metrics.base import columns_of
 from inpainting.metrics.columns import as_plain
@@ -114,12 +114,14 @@ def draw(folder: Path, shade: float) -> None:
             image.save(folder / "images" / "test" / f"{number:05d}_{kind}.png")
 
 
-def read_grid_row(grid: Image.Image, row: int, rows: int) -> Tensor:
-    """The images of one row of a grid of so many rows, (N, 3, cell, cell) in [0, 1]."""
-    cell = (grid.height - GAP) // rows - GAP
+def read_grid_row(grid: Image.Image, row: int, cell: int = 128) -> Tensor:
+    """The images of one row of a grid, (N, 3, cell, cell) in [0, 1].
+
+    Numbers stand below the completions, which follow the targets and the masked images.
+    """
     columns = (grid.width - LABEL_WIDTH) // (cell + GAP)
     pixels = torch.from_numpy(np.array(grid.convert("RGB"))).permute(2, 0, 1) / 255
-    top = GAP + row * (cell + GAP)
+    top = GAP + row * (cell + GAP) + max(0, row - 2) * CAPTION
     lefts = [LABEL_WIDTH + c * (cell + GAP) for c in range(columns)]
     return torch.stack([pixels[:, top : top + cell, left : left + cell] for left in lefts])
 
@@ -320,8 +322,13 @@ def test_the_page_needs_no_other_file(written: Path) -> None:
 
 def test_the_same_images_through_every_row(written: Path) -> None:
     with Image.open(written / "images" / "rows.png") as grid:
-        shades = [float(read_grid_row(grid, row, 5).mean()) for row in range(5)]
-        first = read_grid_row(grid, 0, 5)
+        shades = [float(read_grid_row(grid, row).mean()) for row in range(5)]
+        first = read_grid_row(grid, 0)
+        # The four measured images have their numbers below them.
+        pixels = np.array(grid.convert("L"))
+        below = pixels[2 * (128 + GAP) + 128 + GAP :][:CAPTION, LABEL_WIDTH:]
+    written_below = [(below[:, 132 * c : 132 * (c + 1)] < 128).any() for c in range(8)]
+    assert written_below == [True] * 4 + [False] * 4
     # Target, masked input, base, loose_10%, tight; telea has none.
     assert shades[1:] == pytest.approx([1.0, 0.0, 0.4, 0.8], abs=0.003)
     assert first.mean((1, 2, 3)).tolist() == pytest.approx(np.linspace(0, 1, 8).tolist(), abs=0.01)
@@ -465,7 +472,7 @@ def test_numbers_of_differently_defined_metrics_never_share_a_table(tmp_path: Pa
     heights = [
         Image.open(tmp_path / "out" / "images" / f"rows_aaaa_{i}.png").height for i in (1, 2)
     ]
-    assert heights == [4 * 132 + GAP, 3 * 132 + GAP]
+    assert heights == [4 * 132 + GAP + 2 * CAPTION, 3 * 132 + GAP + CAPTION]
 
 
 def test_fid_of_another_torch_fidelity_stands_in_another_table(tmp_path: Path) -> None:

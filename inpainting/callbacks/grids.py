@@ -12,7 +12,7 @@ from torch import Tensor
 from inpainting.images.algebra import erase
 from inpainting.images.crops import crop, local_corners, local_size
 from inpainting.images.evaluated import Evaluated
-from inpainting.images.grid import image_grid
+from inpainting.images.grid import HOLE, image_grid
 
 SHOWN = ("index", "image", "mask", "prediction", "completion", "ways")  # fields of `Completed`
 
@@ -96,7 +96,7 @@ class ImageGrids(Callback):
         corners = local_corners(mask, size)
         return {
             "target": image,
-            "masked image": erase(image, mask, module.fill),
+            "masked image": erase(image, mask, HOLE),
             "prediction": self.shown["prediction"][:, 0],
             "completion": completions[0],
             **further,

@@ -1,5 +1,6 @@
 """Labelled grids of images: one row for each kind of image, one column for each image."""
 
+from collections.abc import Mapping, Sequence
 from math import ceil
 from textwrap import wrap
 
@@ -9,6 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 GAP, LABEL_WIDTH = 4, 132  # px; long labels widen their column beyond LABEL_WIDTH
+CAPTION = 18  # px, height of a line of numbers below images
+HOLE = 1.0  # colour of the holes in every figure, as in a mask, whatever a method erases with
 MARGIN = 8  # px left and right of a label, and between the labels of neighbouring rows
 LINE = 12  # characters per line of a label; more if its lines would not fit the row
 WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
@@ -16,28 +19,35 @@ WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def image_grid(rows: dict[str, Tensor], cell: int = 128) -> Image.Image:
+def image_grid(
+    rows: dict[str, Tensor], cell: int = 128, numbers: Mapping[str, Sequence[str]] | None = None
+) -> Image.Image:
     """Draw a grid of images with one labelled row per entry of `rows`.
 
     Args:
         rows: maps a label to images (N, C, h, w) in [0, 1]; the shape may differ between rows
         cell: side of each image in the grid, in pixels
+        numbers: maps a label to a short text below each of its images; None draws none
 
     Returns:
         an RGB image
     """
+    numbers = numbers or {}
     columns = max(len(row) for row in rows.values())
-    font = ImageFont.load_default(size=15)
+    font, small = ImageFont.load_default(size=15), ImageFont.load_default(size=12)
     texts = [_wrapped(label, font, cell) for label in rows]
     left = max(LABEL_WIDTH, *(_size(text, font)[0] + 2 * MARGIN for text in texts))
-    size = (left + columns * (cell + GAP), len(rows) * (cell + GAP) + GAP)
-    grid = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(grid)
-    for r, (text, images) in enumerate(zip(texts, rows.values(), strict=True)):
-        top = GAP + r * (cell + GAP)
+    heights = [cell + GAP + (CAPTION if numbers.get(label) else 0) for label in rows]
+    grid = Image.new("RGB", (left + columns * (cell + GAP), sum(heights) + GAP), "white")
+    draw, top = ImageDraw.Draw(grid), GAP
+    for text, (label, images), height in zip(texts, rows.items(), heights, strict=True):
         draw.multiline_text((MARGIN, top + cell // 2), text, "black", font, anchor="lm")
         for c, image in enumerate(images):
             grid.paste(_tile(image, cell), (left + c * (cell + GAP), top))
+        for c, number in enumerate(numbers.get(label, ())):
+            middle = left + c * (cell + GAP) + cell // 2
+            draw.text((middle, top + cell + CAPTION // 2), number, "black", small, anchor="mm")
+        top += height
     return grid
 
 

@@ -120,7 +120,7 @@ def _figures(
     others = [column for column in tabled_columns(rows) if column.brief and column not in compared]
     drawn = [*compared, *others][:DRAWN]
     figures = [
-        _grid(rows, folder / f"rows{suffix}.png"),
+        _grid(rows, compared, folder / f"rows{suffix}.png"),
         _by_setting(rows, drawn, compared, folder / f"metrics{suffix}.png"),
         _by_calls(rows, drawn, folder / f"calls{suffix}.png"),
         _losses(rows, folder / f"losses{suffix}.png"),
@@ -128,13 +128,13 @@ def _figures(
     return [figure for figure in figures if figure is not None]
 
 
-def _grid(rows: Sequence[Row], path: Path) -> Drawing | None:
-    grid, left_out = side_by_side(rows)
+def _grid(rows: Sequence[Row], columns: Sequence[Column], path: Path) -> Drawing | None:
+    grid, left_out = side_by_side(rows, columns)
     if grid is None:
         return None
     grid.save(path)
     return Drawing(
-        "The same test images completed by every row", grid_caption(rows, left_out), path
+        "The same test images completed by every row", grid_caption(rows, columns, left_out), path
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from inpainting.metrics.columns import Column
 from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import crosses_seeds
@@ -210,15 +211,19 @@ def losses_caption(left_out: Mapping[str, Sequence[str]]) -> str:
     return text
 
 
-def grid_caption(rows: Sequence[Row], left_out: Sequence[str]) -> str:
+def grid_caption(rows: Sequence[Row], columns: Sequence[Column], left_out: Sequence[str]) -> str:
     """Explain the grid of test images.
 
     Args:
         rows: all rows of the table
+        columns: whose numbers stand below the completions
         left_out: labels of the rows that the grid does not show
     """
     text = "The first test images, their holes and every row's completions"
     text += ", from its first seed." if any(len(row.runs) > 1 for row in rows) else "."
+    single = [column.heading for column in columns if column.scope != "set"]
+    if single:
+        text += f" Below each stands its own {' and '.join(single)}."
     if left_out:
         text += f" Rows without these images are left out: {', '.join(left_out)}."
     return text

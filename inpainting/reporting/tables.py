@@ -11,7 +11,7 @@ from inpainting.reporting.findings import Findings
 from inpainting.reporting.human import Panel
 from inpainting.reporting.intervals import certainly_best, gap_to_base
 from inpainting.reporting.rows import Row
-from inpainting.reporting.verdict import verdict
+from inpainting.reporting.verdict import missing_floor, verdict
 from inpainting.runs.measured import Conditions, Missing
 
 CellOf = Callable[[Row], Cell]
@@ -82,7 +82,8 @@ def settings_table(findings: Findings, conditions: Conditions) -> Table:
     ]
     if "network calls" in columns:
         brief.append("network calls")
-    return Table(title_of(rows), list(columns), lines, brief=brief, verdict=verdict(rows, chosen))
+    said = [*verdict(rows, chosen), *missing_floor(rows)]
+    return Table(title_of(rows), list(columns), lines, brief=brief, verdict=said)
 
 
 def _calls(row: Row) -> str:

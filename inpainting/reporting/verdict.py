@@ -31,6 +31,23 @@ def verdict(rows: Sequence[Row], compared: Sequence[Column]) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+def missing_floor(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence with the command that tests classical fills on these holes, if none were.
+
+    The list is empty where there are some, or where nothing was filled.
+    """
+    first = rows[0].runs[0]
+    unfilled = first.details.get("n_without_hole") == first.details["n"]
+    if unfilled or any(not row.trained for row in rows):
+        return []
+    return [
+        "No fill without training was tested on these holes. Seconds add three, and the next "
+        "report takes them up: python -m inpainting.evaluate model=telea "
+        f'"against=[mean_fill,navier_stokes]" holes_of={first.folder} '
+        f"hydra.run.dir={first.folder.parent / 'floor'}"
+    ]
+
+
 def _against_bases(rows: Sequence[Row], column: Column) -> str:
     """Name the rows that differ from their base: for certain, or as they were trained here."""
     followers = [row for row in rows if row.base]

@@ -180,6 +180,8 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
     check_free(arguments)
     arguments = complete_arguments(arguments)
     folder = _last_typed(arguments, "run")
+    if _last_typed(arguments, "holes_of"):
+        return _same_data(arguments, folder)
     if folder is None:
         return arguments
     run = Run.open(folder)
@@ -198,6 +200,24 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
         left_out = ",".join(dict.fromkeys(["run", *map(key_of, kept)]))
         kept.append(f"hydra.job.config.override_dirname.exclude_keys=[{left_out}]")
     return _options_first(kept, arguments)
+
+
+def _same_data(arguments: list[str], run: str | None) -> list[str]:
+    """Add the data set and the kind of hole of the run that `holes_of` names, whose values follow.
+
+    Raises:
+        InputError: the folder holds no run, or another run or other data are typed as well.
+    """
+    named = Run.open(_last_typed(arguments, "holes_of"), "holes_of")
+    typed = [text for text in arguments if key_of(text).split(".")[0] in ("data", "mask")]
+    if run is not None or typed:
+        other = f"run={run}" if run is not None else typed[0]
+        raise InputError(
+            f"holes_of={named.folder} brings data and holes for a model without training: leave "
+            f"out {other} or leave out holes_of"
+        )
+    choices = [f"{group}={named.choice(group)}" for group in ("data", "mask")]
+    return _options_first([*choices, "trainer=auto"], arguments)
 
 
 def _job_of_sweep(arguments: list[str]) -> bool:

@@ -11,7 +11,7 @@ from inpainting.atomic import write_text
 from inpainting.callbacks.grids import ImageGrids
 from inpainting.callbacks.single_images import SingleImages
 from inpainting.images.algebra import erase
-from inpainting.images.grid import image_grid
+from inpainting.images.grid import HOLE, image_grid
 from inpainting.runs.results import Result
 from inpainting.tasks.opponents import Opponent
 from inpainting.tasks.table import markdown_table
@@ -71,7 +71,7 @@ def draw_comparison(tested: Sequence[Tested]) -> Image.Image:
     first = tested[0].shown
     rows = {
         "target": first["image"],
-        "masked image": erase(first["image"], first["mask"], fill=1.0),
+        "masked image": erase(first["image"], first["mask"], HOLE),
     }
     rows |= {outcome.result.method: outcome.shown["completion"][:, 0] for outcome in tested}
     return image_grid(rows, cell=128)

@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from inpainting.loggers.dashboard import finished, log_test
+from inpainting.runs.folder import Run
 from inpainting.tasks.compare import test_against
 from inpainting.tasks.parts import Parts, build_parts
 from inpainting.tasks.table import announce
@@ -20,10 +21,23 @@ def evaluate(config: DictConfig, folder: Path) -> None:
     with finished():
         began = time.perf_counter()
         try:
+            if config.holes_of is not None:
+                meet_same_holes(config)
             _evaluate(build_parts(config, folder), folder, began)
         except SystemExit:  # SIGTERM, or Lightning's answer to Ctrl-C
             log.info("stopped: nothing is saved; type the same command to start again")
             raise
+
+
+def meet_same_holes(config: DictConfig) -> None:
+    """Take over the images, the holes and the metrics of the run that `holes_of` names.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    stored = Run.open(config.holes_of, "holes_of").config
+    for key in ("data", "mask", "eval_mask_seed", "metrics"):
+        config[key] = stored[key]
 
 
 def _evaluate(parts: Parts, folder: Path, began: float) -> None:
