@@ -42,14 +42,13 @@ def as_latex(table: Table) -> str:
 
     It has the columns that a page has room for, and the notes below; `table.csv` has all.
     """
-    shown = [name in (table.brief or table.header) for name in table.header]
     escaped = replace(
         table,
         header=[latex(name) for name in table.header],
         lines=[[replace(cell, text=latex(cell.text)) for cell in line] for line in table.lines],
     )
-    frame = _frame(escaped, r"\textbf{{{}}}").loc[:, shown]
-    columns = f"l{'r' * (sum(shown) - 1)}"
+    frame = _frame(escaped, r"\textbf{{{}}}").iloc[:, table.shown]
+    columns = f"l{'r' * (len(table.shown) - 1)}"
     tabular = frame.style.hide(axis="index").to_latex(hrules=True, column_format=columns)
     return rf"""\begin{{table}}
 \caption{{{latex(table.title)}.}}

@@ -26,7 +26,7 @@ class Table:
         header: names of the columns; the first column names the line
         lines: cells of each line, as many as the header has names
         notes: sentences of the caption
-        brief: names of the columns that a terminal has room for
+        brief: names of the columns that a terminal or a page has room for; none means all
         verdict: what the table says, in sentences
     """
 
@@ -36,6 +36,11 @@ class Table:
     notes: list[str] = field(default_factory=list)
     brief: list[str] = field(default_factory=list)
     verdict: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[int]:
+        """The places of the columns that a terminal or a page has room for."""
+        return [i for i, name in enumerate(self.header) if name in (self.brief or self.header)]
 
 
 def tabled_columns(rows: Sequence[Row]) -> list[Column]:

@@ -11,7 +11,7 @@ from inpainting.reporting.tables import Table
 
 def _printed(table: Table) -> RichTable:
     """Return the columns that a terminal has room for."""
-    shown = [i for i, name in enumerate(table.header) if name in table.brief]
+    shown = table.shown
     printed = RichTable(title=Text(table.title), title_justify="left", box=SIMPLE_HEAD)
     for i in shown:
         heading = table.header[i].replace(" − ", "\n− ").replace(" hole ", "\nhole ")

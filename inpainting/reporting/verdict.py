@@ -104,8 +104,8 @@ def _open(rows: Sequence[Row], column: Column) -> str:
     sentences = []
     if texts:
         sentences.append(
-            "Not decided, with the seeds of each row that would decide if the difference is what "
-            f"it seems: {', '.join(texts)}."
+            "Still open; if the differences are what they seem, so many seeds of each row would "
+            f"decide: {', '.join(texts)}."
         )
     if single:
         names = (
