@@ -184,7 +184,7 @@ def test_a_verdict_on_what_is_certain_and_what_is_open() -> None:
     first, best, left = verdict([base, close, still, still.base], [COLUMN])
     assert first == "For certain in PSNR hole worse than the base: low (−29.1 dB)."
     assert best == "Best is high with 31.6 dB, ahead of every other row for certain."
-    assert left.endswith("if the difference is what it seems: close (more than 30).")
+    assert left.endswith("so many seeds of each row would decide: close (more than 30).")
 
 
 def test_a_verdict_of_one_seed_speaks_of_these_trainings_alone() -> None:
