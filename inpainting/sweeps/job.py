@@ -22,7 +22,7 @@ from inpainting.runs.arguments import key_of, own_configurations, quoted
 from inpainting.runs.folder import SWEEP_JOB, claimed, failure_reason, status
 from inpainting.runs.results import set_aside
 from inpainting.runs.settings import check_same, is_display
-from inpainting.stopping import stops_at_sigterm
+from inpainting.stopping import stops_by_signal
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _command(folder: Path) -> list[str]:
 
 def run_to_end(command: list[str]) -> int:
     """Run a command and return its exit status; stop the command if this process is stopped."""
-    with stops_at_sigterm():
+    with stops_by_signal():
         process = subprocess.Popen(command, env={**os.environ, SWEEP_JOB: "1"})
         try:
             return process.wait()
