@@ -70,9 +70,14 @@ class TrainingHooks(LightningModule):
         for optimizer, options in zip(self.trainer.optimizers, self._options, strict=True):
             for group, configured in zip(optimizer.param_groups, options, strict=True):
                 group.update(configured)
+        if self.batches_seen >= 0:
+            self._set_rates()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set the learning rates for this batch."""
+        self._set_rates()
+
+    def _set_rates(self) -> None:
         if self.lr_schedule is None:
             return
         factor = self.lr_schedule(self.progress)
