@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import typed_in
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
-
-from commands import typed_in
 from small_models import NARROW, SMALL, small  # noqa: F401  for the tests, which import them here
 
 from inpainting import CONF

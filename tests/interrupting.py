@@ -34,8 +34,8 @@ def send(number: signal.Signals) -> Callable[[], None]:
 
 
 @contextmanager
-def interrupted(place: str, count: int, does: Callable[[], None]) -> Iterator[None]:
-    """Call `does` as the training gets to a place for the n-th time; it must end the command."""
+def at(place: str, count: int, does: Callable[[], None]) -> Iterator[None]:
+    """Call `does` as the training gets to a place for the n-th time."""
     owner, name = PLACES[place]
     original, calls = getattr(owner, name), [0]
 
@@ -45,7 +45,14 @@ def interrupted(place: str, count: int, does: Callable[[], None]) -> Iterator[No
             does()
         return original(self, *arguments, **options)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises((Killed, SystemExit)) as ended:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, counted)
-        yield ended
+        yield
     assert calls[0] >= count, f"the training had {calls[0]} of {place}, not {count}"
+
+
+@contextmanager
+def interrupted(place: str, count: int, does: Callable[[], None]) -> Iterator[pytest.ExceptionInfo]:
+    """Call `does`, which must end the command."""
+    with pytest.raises((Killed, SystemExit)) as ended, at(place, count, does):
+        yield ended

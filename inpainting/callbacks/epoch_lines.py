@@ -13,7 +13,7 @@ from inpainting.callbacks.latest_numbers import latest_numbers
 
 log = logging.getLogger(__name__)
 
-KNOWN_AFTER = 10  # seconds of steps, without the first one, after which the length of an epoch shows
+KNOWN_AFTER = 10  # seconds of steps after the first, by which the length of an epoch shows
 
 
 class EpochLines(Callback):

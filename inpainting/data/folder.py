@@ -2,7 +2,7 @@
 
 from inpainting.data.decoded import DecodedDataModule, Listing, file_version
 from inpainting.errors import InputError
-from inpainting.images.files import list_images
+from inpainting.images.listing import each_once, list_images
 
 
 class FolderDataModule(DecodedDataModule):
@@ -14,7 +14,7 @@ class FolderDataModule(DecodedDataModule):
         Raises:
             InputError: there are no image files.
         """
-        paths = list_images(self.root)
+        paths = each_once(list_images(self.root))
         if not paths:
             raise InputError(
                 f"{self.root} contains no image: type data.root=PATH, a folder of images"

@@ -108,11 +108,11 @@ def _begin(parts: Parts, last: Path | None) -> None:
     """
     folder, method = parts.record.folder, parts.method
     set_aside(folder)
+    seen = 0
     if last is not None:
         loops = read_checkpoint(last, "resume")["loops"]["fit_loop"]
-        drop_rows_after(
-            folder / "metrics.csv", loops["epoch_loop.batch_progress"]["total"]["ready"]
-        )
+        seen = loops["epoch_loop.batch_progress"]["total"]["ready"]
+    drop_rows_after(folder / "metrics.csv", seen)
     for name, network in method.frozen.items():
         state = {"state_dict": network.state_dict(), "facts": method.frozen_facts.get(name, {})}
         AtomicCheckpointIO().save_checkpoint(state, folder / "checkpoints" / f"{name}.pt")
