@@ -19,7 +19,7 @@ from inpainting import CONF, help_text
 from inpainting.errors import exits_with_one_sentence
 from inpainting.runs.arguments import resume_arguments
 from inpainting.runs.folder import claimed, failure_noted
-from inpainting.runs.interrupted import says_how_to_continue
+from inpainting.runs.interrupted import requeued, says_how_to_continue
 from inpainting.runs.typed import check_typed
 from inpainting.stopping import stops_by_signal
 from inpainting.sweeps.job import run_job
@@ -32,6 +32,8 @@ def run(config: DictConfig) -> float | None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_job(config, folder)
+    if requeued(folder):
+        config.resume = str(folder)
     resume = config.resume is not None
     with (
         stops_by_signal(),

@@ -182,7 +182,7 @@ def test_a_killed_resume_of_a_finished_run_leaves_no_result_that_looks_current(
 def test_a_row_that_was_cut_short_is_left_out(tmp_path: Path, torn: str) -> None:
     log = tmp_path / "metrics.csv"
     log.write_text(f"epoch,loss,step\n0,1.5,0\n0,1.25,1\n{torn}")
-    drop_rows_after(log, step=5)
+    drop_rows_after(log, step=5, validated=True)
     assert log.read_text().split() == ["epoch,loss,step", "0,1.5,0", "0,1.25,1"]
 
 

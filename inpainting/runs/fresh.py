@@ -11,7 +11,14 @@ from inpainting.runs.folder import claimed
 
 
 class FreshFolder(Callback):
-    """The Hydra callback that chooses the folder of a single run."""
+    """The Hydra callback that chooses the folder of a single run.
+
+    Args:
+        number: put a number behind the name of a folder that exists, unless the folder was typed
+    """
+
+    def __init__(self, number: bool):
+        self.number = number
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Take a folder that no other command has; refuse one that was typed and is in use.
@@ -28,9 +35,13 @@ class FreshFolder(Callback):
             if folder.is_dir() and is_first_process():
                 with one_sentence(), claimed(folder, resume=config.get("resume") is not None):
                     pass
-            return
-        with read_write(config), open_dict(config):
-            config.hydra.run.dir = str(_made(folder))
+        elif self.number:
+            _choose(config, folder)
+
+
+def _choose(config: DictConfig, folder: Path) -> None:
+    with read_write(config), open_dict(config):
+        config.hydra.run.dir = str(_made(folder))
 
 
 def _made(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """What an interrupted training has saved, and the command that goes on."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,3 +50,9 @@ def saved(folder: Path) -> str:
     else:
         state = "no epoch had ended"
     return f"{state}. To continue, type python -m inpainting.train resume={folder}"
+
+
+def requeued(folder: Path) -> bool:
+    """Return True in a job that SLURM has started again and that has a run to go on with."""
+    again = int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0
+    return again and (folder / "config.yaml").is_file()

@@ -108,11 +108,13 @@ def _begin(parts: Parts, last: Path | None) -> None:
     """
     folder, method = parts.record.folder, parts.method
     set_aside(folder)
-    seen = 0
+    seen, within = 0, False
     if last is not None:
         loops = read_checkpoint(last, "resume")["loops"]["fit_loop"]
         seen = loops["epoch_loop.batch_progress"]["total"]["ready"]
-    drop_rows_after(folder / "metrics.csv", seen)
+        epoch = loops["epoch_progress"]["current"]
+        within = epoch["started"] > epoch["processed"]
+    drop_rows_after(folder / "metrics.csv", seen, validated=not within)
     for name, network in method.frozen.items():
         state = {"state_dict": network.state_dict(), "facts": method.frozen_facts.get(name, {})}
         AtomicCheckpointIO().save_checkpoint(state, folder / "checkpoints" / f"{name}.pt")
