@@ -10,7 +10,7 @@ from commands import typed_in
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
-from small_models import NARROW, SMALL, small  # noqa: F401  for the tests, which import them here
+from small_models import NARROW, SHORT, SMALL, small  # noqa: F401  tests import them from here
 
 from inpainting import CONF
 

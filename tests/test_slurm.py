@@ -9,7 +9,6 @@ from interrupting import interrupted, send
 from same_runs import assert_same_run
 from small_models import small
 
-
 # The test is one process; the yaml is for several on GPUs.
 ONE = ["trainer.devices=1", "trainer.strategy=auto", "trainer.sync_batchnorm=false"]
 
