@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Trainer
-from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
+from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, Timer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
@@ -80,6 +80,7 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
     if resumed:
         last = parts.record.folder / "checkpoints" / "last.ckpt"
         load_weights(parts.method, last, "resume")
+        _say_if_time_is_up(trainer, read_checkpoint(last, "resume")["callbacks"])
     parts.log_config()
     if trainer.is_global_zero:
         # The record is written only once the training starts: a refused training must leave
@@ -99,6 +100,19 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
         "train_seconds": round(seconds, 1),
         "train_images_per_second": None if resumed else images / seconds,
     }
+
+
+def _say_if_time_is_up(trainer: Trainer, states: dict[str, Any]) -> None:
+    """Say why a resume trains nothing: the time of a training counts over all its resumes."""
+    for timer in trainer.callbacks:
+        if isinstance(timer, Timer) and timer.state_key in states:
+            elapsed = states[timer.state_key]["time_elapsed"]["train"]
+            if elapsed >= timer.time_remaining():
+                log.warning(
+                    "trainer.max_time is used up by the %d seconds that this run has trained, so "
+                    "it is only tested: type a longer trainer.max_time, or null, to train on",
+                    elapsed,
+                )
 
 
 def _begin(parts: Parts, last: Path | None) -> None:

@@ -91,14 +91,14 @@ def test_a_training_that_is_killed_again_and_again_ends_as_one_that_is_not(
     while kills < TRAININGS:
         again = (run / "config.yaml").is_file()
         typed = ["resume=run"] if again else [*settings, "hydra.run.dir=run"]
-        log = open(tmp_path / "log", "w")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "inpainting.train", *typed],
-            cwd=tmp_path,
-            env=elsewhere,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        with open(tmp_path / "log", "w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "inpainting.train", *typed],
+                cwd=tmp_path,
+                env=elsewhere,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         began, last = time.monotonic(), run / "checkpoints/last.ckpt"
         written = last.stat().st_mtime_ns if last.is_file() else 0
         while process.poll() is None:  # until the training is under way
@@ -109,7 +109,6 @@ def test_a_training_that_is_killed_again_and_again_ends_as_one_that_is_not(
         time.sleep(rng.uniform(0, 0.4))
         process.send_signal(signal.SIGKILL)
         code = process.wait()
-        log.close()
         assert code in (0, -signal.SIGKILL), (tmp_path / "log").read_text()[-3000:]
         kills += 1
         if code == 0:
