@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: setup demo test slow bench lint
+.PHONY: setup demo test slow faults bench lint
 setup: .venv/.ready
 
 .venv/.ready: requirements.lock pyproject.toml
@@ -19,6 +19,9 @@ test: setup          # about four minutes on two CPU cores
 
 slow: setup          # the long checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+
+faults: setup        # interruptions of every method at every moment, and 1,000 kills
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults -m 'slow or not slow'
 
 bench: setup         # the ratios of docs/speed.md, one thread
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks -s

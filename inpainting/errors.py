@@ -74,10 +74,14 @@ def one_sentence() -> Iterator[None]:
     """Turn an error of this module into one line on stderr, without a traceback, and exit.
 
     Raises:
-        SystemExit: the block raised `InputError` (status 2) or `NonFiniteLossError` (status 1).
+        SystemExit: the block raised `InputError` (status 2) or `NonFiniteLossError` (status 1), or
+            Ctrl-C ended it (status 130).
     """
     try:
         yield
+    except KeyboardInterrupt:  # before or without the handlers of `inpainting.stopping`
+        print("stopped", file=sys.stderr)
+        sys.exit(130)  # the status that shells give
     except Exception as error:
         cause = for_the_user(error)
         if cause is None:

@@ -20,7 +20,7 @@ from inpainting.runs import naming
 from inpainting.runs.arguments import evaluation_arguments
 from inpainting.runs.folder import claimed, failure_noted
 from inpainting.runs.typed import check_typed
-from inpainting.stopping import stops_at_sigterm
+from inpainting.stopping import stops_by_signal
 from inpainting.sweeps.job import run_job
 
 
@@ -32,7 +32,7 @@ def run(config: DictConfig) -> None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         run_job(config, folder)
         return
-    with stops_at_sigterm(), claimed(folder, resume=False), failure_noted(folder):
+    with stops_by_signal(), claimed(folder, resume=False), failure_noted(folder):
         # Imported here so that --help does not load torch and Lightning.
         from inpainting.tasks.evaluate import evaluate
 

@@ -16,14 +16,14 @@ from inpainting.errors import InputError, exits_with_one_sentence
 from inpainting.runs.arguments import evaluation_arguments, several
 from inpainting.runs.folder import claimed
 from inpainting.runs.typed import check_typed
-from inpainting.stopping import stops_at_sigterm
+from inpainting.stopping import stops_by_signal
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="predict")
 @exits_with_one_sentence
 def run(config: DictConfig) -> None:
     """Fill all images that `input` names."""
-    with stops_at_sigterm(), claimed(Path(HydraConfig.get().runtime.output_dir), resume=False):
+    with stops_by_signal(), claimed(Path(HydraConfig.get().runtime.output_dir), resume=False):
         # Imported here so that --help does not load torch and Lightning.
         from inpainting.tasks.fill import fill
 

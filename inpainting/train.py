@@ -19,8 +19,9 @@ from inpainting import CONF, help_text
 from inpainting.errors import exits_with_one_sentence
 from inpainting.runs.arguments import resume_arguments
 from inpainting.runs.folder import claimed, failure_noted
+from inpainting.runs.interrupted import requeued, says_how_to_continue
 from inpainting.runs.typed import check_typed
-from inpainting.stopping import stops_at_sigterm
+from inpainting.stopping import stops_by_signal
 from inpainting.sweeps.job import run_job
 
 
@@ -31,8 +32,15 @@ def run(config: DictConfig) -> float | None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_job(config, folder)
+    if requeued(folder):
+        config.resume = str(folder)
     resume = config.resume is not None
-    with stops_at_sigterm(), claimed(folder, resume), failure_noted(folder):
+    with (
+        stops_by_signal(),
+        says_how_to_continue(folder),
+        claimed(folder, resume),
+        failure_noted(folder),
+    ):
         # Imported here so that --help does not load torch and Lightning.
         from inpainting.tasks.train import train
 

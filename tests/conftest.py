@@ -1,19 +1,18 @@
 """What tests share: real data where it is present, composed configurations, short trainings."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
+from commands import typed_in
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
+from small_models import NARROW, SHORT, SMALL, small  # noqa: F401  tests import them from here
 
 from inpainting import CONF
-from inpainting.runs.settings import flat
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -29,51 +28,6 @@ DATA_SETTINGS = {
     "split_seed": 2020,
     "eval_mask_seed": 1,
 }
-
-# Images that need no download, and a training short enough for a test.
-SHORT = [
-    "data=photos",
-    "data.image_size=32",
-    "data.patches=[64,12,10]",
-    "data.batch_size=8",
-    "data.eval_batch_size=8",
-    "trainer=cpu",
-    "trainer.max_epochs=2",
-    "trainer.log_every_n_steps=2",
-    "trainer.num_sanity_val_steps=0",
-    "callbacks.grids.count=4",
-    "callbacks.progress=null",
-]
-
-
-def trained_models() -> dict[str, list[str]]:
-    """Every model of conf/model that trains, with what to type for a small one: `small`.
-
-    Its tokenizer, if it brings one, has a `small` too.
-    """
-    found = {}
-    for path in sorted((Path(CONF) / "model").glob("*.yaml")):
-        config = OmegaConf.to_container(OmegaConf.load(path))
-        if config.get("monitor") is not None:
-            values = flat(config.get("small") or {})
-            for default in config.get("defaults", []):
-                if "override /tokenizer" in default:
-                    tokenizer = Path(CONF) / "tokenizer" / f"{default['override /tokenizer']}.yaml"
-                    values |= flat(OmegaConf.to_container(OmegaConf.load(tokenizer).small))
-            found[path.stem] = [f"{key}={value}" for key, value in values.items() if key]
-    return found
-
-
-SMALL = trained_models()
-
-
-def small(model: str) -> list[str]:
-    """What to type for a small one of a model, trained for a moment."""
-    return [f"model={model}", *SHORT, *SMALL[model]]
-
-
-NARROW = small("glcic")
-
 
 # Hydra's plugins are extras; what is typed to use each.
 PLUGINS = {
@@ -117,22 +71,6 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
         yield lambda *overrides, name="train": compose(
             name, [f"paths.run={tmp_path}", *overrides], return_hydra_config=False
         )
-
-
-@contextmanager
-def typed_in(folder: Path) -> Iterator[Callable[..., None]]:
-    """Run entry points in this process, as typed in this folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("INPAINTING_CACHE", str(folder / "cache"))
-
-        def run(name: str, *arguments: str) -> None:
-            GlobalHydra.instance().clear()
-            module = __import__(f"inpainting.{name}", fromlist=["main"])
-            patch.setattr(sys, "argv", [f"inpainting.{name}", *arguments])
-            module.main()
-
-        yield run
 
 
 @pytest.fixture

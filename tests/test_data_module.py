@@ -41,7 +41,7 @@ def tiny(epoch: int = 0, rank: int = 0, world: int = 1, **changes) -> Tiny:
         global_rank=rank,
         world_size=world,
         fit_loop=SimpleNamespace(
-            epoch_progress=SimpleNamespace(current=SimpleNamespace(processed=epoch))
+            epoch_progress=SimpleNamespace(current=SimpleNamespace(started=epoch, processed=epoch))
         ),
     )
     data.setup()

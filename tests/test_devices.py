@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import NARROW, SMALL, small
+from same_runs import assert_same_run
 
 TWO = ["trainer=ddp_cpu", "data.batch_size=4", "trainer.log_every_n_steps=1"]
 
 # What rank 1 ends up with, written by a callback that this test adds on the command line; and a
 # metric that forgets the images of the other processes.
 PROBE = """
+import os, signal
 from pathlib import Path
 import torch
 from lightning import Callback
@@ -38,6 +40,11 @@ class SaveWeights(Callback):
         self.folder = Path(folder)
     def on_train_end(self, trainer, module):
         torch.save(module.state_dict(), self.folder / f"rank{trainer.global_rank}.pt")
+
+class Stops(Callback):
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        if trainer.global_rank == 1 and module.batches_seen == 10:
+            os.kill(os.getpid(), signal.SIGTERM)
 """
 
 
@@ -54,6 +61,8 @@ for line in sys.stdin.read().splitlines():
         __import__(f"inpainting.{name}", fromlist=["main"]).main()
     except RuntimeError as error:
         assert expected != "ok" and expected in str(error), error
+    except SystemExit as ended:
+        assert expected == "stopped", ended
     else:
         assert expected == "ok", f"{line}: raised no error"
 """
@@ -116,6 +125,12 @@ def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A metric of the set that covers one process only must not give a number.
     wrong = [f"run={model}", *ELEVEN, "trainer=ddp_cpu", "+metrics.apart._target_=probe.Apart"]
     commands.append(["Apart computed another apart", "evaluate", *wrong, "hydra.run.dir=wrong"])
+    # A signal that only one process gets, within the second of two epochs of eight batches.
+    whole = [*small("glcic"), *TWO, "data.num_workers=1"]
+    stops = "+callbacks.stops._target_=probe.Stops"
+    commands.append(["ok", "train", *whole, "hydra.run.dir=whole"])
+    commands.append(["stopped", "train", *whole, stops, "hydra.run.dir=parts"])
+    commands.append(["ok", "train", "resume=parts", "callbacks.stops=null"])
     run_on_two(folder, commands)
     assert not (folder / "wrong/metrics.json").exists()
     return folder
@@ -146,6 +161,12 @@ def test_two_processes_train_alike_and_measure_as_one_does(
     assert one["n"] == two["n"] == 11
     assert one == pytest.approx(two, rel=TOLERANCE.get(model, 1e-6))
     assert (by_two / model / "by_two/per_image.csv").read_text().count("\n") == 12
+
+
+def test_two_processes_resume_within_an_epoch(by_two: Path) -> None:
+    log = (by_two / "parts/train.log").read_text()
+    assert "stopped; batch 3 of 8 of epoch 2 is saved" in log
+    assert_same_run(by_two / "whole", by_two / "parts")
 
 
 @pytest.mark.parametrize("model", SMALL)

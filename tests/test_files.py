@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from inpainting.errors import InputError
-from inpainting.images.files import Photo, list_images, read_mask, read_photo, read_uint8
+from inpainting.images.files import Photo, read_mask, read_photo, read_uint8
+from inpainting.images.listing import list_images
 
 HEIGHT, WIDTH = 9, 14
 # EXIF 2.3, tag 274: where the stored row 0 and the stored column 0 are in the image as seen.

@@ -1,6 +1,5 @@
 """A resumed training equals one that was never stopped, bit for bit."""
 
-import csv
 import json
 import os
 import shutil
@@ -8,65 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import wandb
 from conftest import NARROW, SMALL, small
+from interrupting import at, interrupted, kill, send
 from omegaconf import OmegaConf
+from same_runs import assert_same, assert_same_run, checkpoint
 
 from inpainting.data.base import InpaintingDataModule
 from inpainting.loggers.appending_csv import drop_rows_after
-from inpainting.methods.base import Inpainter
 from inpainting.runs.arguments import resume_arguments
-from inpainting.runs.folder import Run, status
-
-
-def checkpoint(folder: Path) -> dict:
-    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-
-
-def leaves(tree, path=()):
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from leaves(value, (*path, key))
-    elif isinstance(tree, (list, tuple)):
-        for i, value in enumerate(tree):
-            yield from leaves(value, (*path, i))
-    else:
-        yield path, tree
-
-
-def assert_same(one: dict, two: dict) -> None:
-    one, two = dict(leaves(one)), dict(leaves(two))
-    assert one.keys() == two.keys()
-    for path, value in one.items():
-        equal = torch.equal(value, two[path]) if torch.is_tensor(value) else value == two[path]
-        assert equal, path
-
-
-def rows(folder: Path) -> list[dict]:
-    with open(folder / "metrics.csv", newline="") as file:
-        return sorted(
-            ({k: v for k, v in row.items() if v != ""} for row in csv.DictReader(file)),
-            key=lambda row: (int(row["step"]), sorted(row)),
-        )
-
-
-def numbers(folder: Path) -> dict:
-    content = json.loads((folder / "metrics.json").read_text())
-    return {
-        k: v for k, v in content.items() if k.startswith(("psnr", "ssim", "l1", "mask", "loss"))
-    }
-
-
-def assert_same_run(one: Path, two: Path) -> None:
-    first, second = checkpoint(one), checkpoint(two)
-    assert_same(first["state_dict"], second["state_dict"])
-    assert_same(first["optimizer_states"], second["optimizer_states"])
-    assert rows(one) == rows(two)
-    assert numbers(one) == numbers(two)
+from inpainting.runs.folder import Run
+from inpainting.runs.status import status
 
 
 @pytest.fixture
@@ -112,50 +68,108 @@ def test_stopped_at_the_end_of_an_epoch(
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-class Killed(BaseException):
-    """What no handler of ours expects."""
+# Three epochs of eight batches, whose losses are logged every three
+LENGTH = ["trainer.max_epochs=3", "trainer.log_every_n_steps=3"]
 
 
-# within the first epoch of eight batches, the second
-KILLED = [("glcic", 3)] + [
-    pytest.param(model, 13, marks=pytest.mark.slow if model in LIKE_OTHERS else ())
-    for model in SMALL
-]
-
-
-@pytest.mark.parametrize(("model", "batch"), KILLED)
-def test_killed_within_an_epoch(
-    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, batch: int
+@pytest.mark.parametrize(
+    ("model", "place", "count", "way"),
+    [
+        # a phase of GLCIC within an epoch; then the pre-training and the fine-tuning of CVAEGAN
+        ("glcic", "batch", 13, send(signal.SIGTERM)),
+        ("cvae_gan", "batch", 3, kill),
+        pytest.param("cvae_gan", "batch", 20, send(signal.SIGINT), marks=pytest.mark.slow),
+        ("ddpm", "validation", 3, send(signal.SIGTERM)),
+        pytest.param("dvae", "batch", 8, send(signal.SIGTERM), marks=pytest.mark.slow),
+        pytest.param("token_bert", "batch", 14, kill, marks=pytest.mark.slow),
+        ("token_gpt", "batch", 14, kill),
+    ],
+)
+def test_interrupted_within_an_epoch(
+    command, tmp_path: Path, model: str, place: str, count: int, way: Callable[[], None]
 ) -> None:
-    settings = [*small(model), ZOOM, "trainer.max_epochs=3"]
+    settings = [*small(model), *LENGTH, ZOOM, "callbacks.last.every_batches=2"]
     command("train", *settings, "hydra.run.dir=whole")
-
-    original, count = Inpainter.on_train_batch_end, [0]
-
-    def killed(self, *arguments):
-        count[0] += 1
-        if count[0] == batch:
-            raise Killed
-        return original(self, *arguments)
-
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Inpainter, "on_train_batch_end", killed)
+    with interrupted(place, count, way):
         command("train", *settings, "hydra.run.dir=parts")
+    assert checkpoint(tmp_path / "parts")["within_epoch"]["batches"] == 8
     command("train", "resume=parts")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_signals_are_answered_everywhere(command, tmp_path: Path, capsys) -> None:
+    settings = [*small("conv_ae"), *LENGTH, "hydra.run.dir=run"]
+    go_on = f"To continue, type python -m inpainting.train resume={tmp_path / 'run'}"
+    with interrupted("start", 1, send(signal.SIGINT)) as ended:
+        command("train", *settings)
+    assert ended.value.code == 130
+    assert "stopped; the training had not begun, so nothing is saved" in capsys.readouterr().out
+    with interrupted("batch", 6, send(signal.SIGTERM)) as ended:
+        command("train", *settings)
+    assert ended.value.code == 143
+    said = capsys.readouterr().out
+    assert f"stopped; batch 6 of 8 of epoch 1 is saved. {go_on}" in said
+
+    with interrupted("validation", 5, send(signal.SIGTERM)):  # two batches each
+        command("train", "resume=run")
+    assert "stopped; batch 8 of 8 of epoch 3 is saved" in capsys.readouterr().out
+    with interrupted("test", 1, send(signal.SIGINT)) as ended:
+        command("train", "resume=run")
+    assert ended.value.code == 130
+    assert f"stopped; the end of epoch 3 is saved. {go_on}" in capsys.readouterr().out
+    command("train", "resume=run")
+    assert status(tmp_path / "run") == "finished"
+
+
+def test_sigusr1_saves_and_the_training_goes_on(command, tmp_path: Path) -> None:
+    settings = [*small("conv_ae"), *LENGTH, "hydra.run.dir=run"]
+    with interrupted("batch", 11, kill), at("batch", 10, send(signal.SIGUSR1)):
+        command("train", *settings)
+    loops = checkpoint(tmp_path / "run")["loops"]["fit_loop"]
+    assert loops["epoch_loop.batch_progress"]["current"]["ready"] == 2
+
+
+def test_an_epoch_is_taken_up_only_with_its_own_settings(command, failure, tmp_path: Path) -> None:
+    settings = [*small("conv_ae"), *LENGTH, "hydra.run.dir=run"]
+    with interrupted("batch", 11, send(signal.SIGTERM)):
+        command("train", *settings)
+    before = (tmp_path / "run/config.yaml").read_bytes(), (tmp_path / "run/metrics.csv").read_text()
+    said = failure("train", "resume=run", "data.batch_size=4")
+    assert "data.batch_size is 4, but epoch 2" in said and "began with 8" in said
+    after = (tmp_path / "run/config.yaml").read_bytes(), (tmp_path / "run/metrics.csv").read_text()
+    assert after == before
+
+
+def test_a_refused_or_impossible_resume_says_what_to_type(
+    command, failure, tmp_path: Path, capsys
+) -> None:
+    settings = [*small("conv_ae"), "trainer.max_epochs=1", "hydra.run.dir=run"]
+    with interrupted("start", 1, send(signal.SIGTERM)):
+        command("train", *settings)
+    assert "stopped before it had saved anything; type that command" in failure(
+        "train", "resume=run"
+    )
+    command("train", *settings)  # the same command starts in the same folder
+    config = tmp_path / "run/config.yaml"
+    config.write_text(config.read_text().replace("batch_size: 8", "batch_size: 4"))
+    said = failure("train", "resume=run", "trainer.max_epochs=2")
+    assert "config.yaml was edited: data.batch_size is 4 there and was 8" in said
+    command(
+        "train", "resume=run", "trainer.max_epochs=2", "data.batch_size=4", "data.eval_batch_size=4"
+    )
+    assert OmegaConf.load(config).data.batch_size == 4
+    (tmp_path / "run/checkpoints/last.ckpt").unlink()
+    assert "keeps no last.ckpt; type another run" in failure("train", "resume=run")
+    assert "type another hydra.run.dir=FOLDER" in failure("train", *settings)
+
+
 def test_a_killed_resume_of_a_finished_run_leaves_no_result_that_looks_current(
-    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command, tmp_path: Path
 ) -> None:
     command("train", *small("conv_ae"), "trainer.max_epochs=1", "hydra.run.dir=run")
     finished = (tmp_path / "run/metrics.json").read_text()
 
-    def killed(self, *arguments):
-        raise Killed
-
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Inpainter, "on_train_batch_end", killed)
+    with interrupted("batch", 1, kill):
         command("train", "resume=run", "trainer.max_epochs=2")
     assert status(tmp_path / "run") == "interrupted"
     assert (tmp_path / "run/metrics_before_resume.json").read_text() == finished
@@ -168,7 +182,7 @@ def test_a_killed_resume_of_a_finished_run_leaves_no_result_that_looks_current(
 def test_a_row_that_was_cut_short_is_left_out(tmp_path: Path, torn: str) -> None:
     log = tmp_path / "metrics.csv"
     log.write_text(f"epoch,loss,step\n0,1.5,0\n0,1.25,1\n{torn}")
-    drop_rows_after(log, step=5)
+    drop_rows_after(log, step=5, validated=True)
     assert log.read_text().split() == ["epoch,loss,step", "0,1.5,0", "0,1.25,1"]
 
 
@@ -182,7 +196,7 @@ class StopWithin(Callback):
 """
 
 
-def test_a_training_that_time_ends_within_an_epoch_repeats_that_epoch(
+def test_a_training_that_time_ends_within_an_epoch_takes_up_that_epoch(
     command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "stopper.py").write_text(STOPPER)
@@ -192,12 +206,8 @@ def test_a_training_that_time_ends_within_an_epoch_repeats_that_epoch(
     command(
         "train", *settings, "hydra.run.dir=parts", "+callbacks.stop={_target_:stopper.StopWithin}"
     )
-    assert (
-        checkpoint(tmp_path / "parts")["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"][
-            "completed"
-        ]
-        == 8
-    )  # of the whole epochs, one
+    loops = checkpoint(tmp_path / "parts")["loops"]["fit_loop"]
+    assert loops["epoch_loop.batch_progress"]["current"]["ready"] == 4  # of the second epoch
     command("train", "resume=parts", "callbacks.stop=null")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     best = [
@@ -240,12 +250,12 @@ def test_a_signal_leaves_a_valid_checkpoint_and_a_failing_status(
         assert time.monotonic() < until and training.poll() is None
         time.sleep(0.1)
     training.send_signal(sent)
-    assert training.wait(60) != 0
+    assert training.wait(60) == 128 + sent
     state = checkpoint(tmp_path / "run")
     assert state["state_dict"]
     assert all(torch.isfinite(value).all() for value in state["state_dict"].values())
     said = (tmp_path / "run/train.log").read_text()
-    assert f"the end of epoch {state['epoch'] + 1} is saved" in said
+    assert f"of epoch {state['epoch'] + 1} is saved" in said
     assert f"type python -m inpainting.train resume={tmp_path / 'run'}" in said
 
 

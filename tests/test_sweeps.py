@@ -21,8 +21,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from inpainting.errors import InputError
-from inpainting.runs.folder import failure_reason, status
 from inpainting.runs.settings import differing
+from inpainting.runs.status import failure_reason, status
 from inpainting.sweeps.job import _command, note_end, run_job, run_to_end
 from inpainting.sweeps.plan import Job, Sweep, check_jobs, planned
 from inpainting.sweeps.table import print_jobs

@@ -235,3 +235,22 @@ def test_lines_of_epochs_stay_off_a_terminal_with_a_display() -> None:
             root.removeHandler(handler)
     assert screen.getvalue().split("\n") == ["else", "epoch 2", "epoch 3", ""]
     assert pipe.getvalue().count("epoch") == 3
+
+
+def test_the_bar_of_a_long_sampling_moves_with_its_network_calls(
+    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[float] = []
+    original = ProgressDisplay.show_share
+
+    def noted(self, share: float) -> None:
+        original(self, share)
+        bars = [task for task in self.progress.tasks if task.id == self.test_progress_bar_id]
+        moved.extend(task.completed for task in bars)
+
+    monkeypatch.setattr(ProgressDisplay, "show_share", noted)
+    display = [text for text in small("ddpm") if text != "callbacks.progress=null"]
+    settings = [*display, "trainer.max_epochs=1", "trainer.limit_train_batches=1"]
+    command("train", *settings, "trainer.limit_test_batches=2", "hydra.run.dir=run")
+    assert moved == sorted(moved) and len(set(moved)) == len(moved) > 4
+    assert 0 < moved[0] < 0.5 and 1.9 < moved[-1] < 2  # of the second batch, nearly all

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the best weights, and the state at the end of the last whole epoch."""
+"""Checkpoints of weights: the best ones, and those at the end of each stage."""
 
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,8 @@ class BestCheckpoint(ModelCheckpoint):
         """
         if self.monitor is not None:
             self._check(trainer)
-        # A resume repeats this epoch from its start and does not see these weights again, so they
-        # must not replace the best score that it continues from.
+        # An uninterrupted training never validates these weights, so they must not replace the best
+        # ones, unless there are none to test.
         if not (ended_within_an_epoch(trainer) and self.best_model_path):
             super().on_validation_end(trainer, pl_module)
 
@@ -112,27 +112,3 @@ class StageCheckpoint(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the stage."""
         self._stage = state_dict["stage"]
-
-
-class LastCheckpoint(Checkpoint):
-    """Keeps `last.ckpt`: the state at the end of the last whole epoch.
-
-    The file is also written at the start, so that a training killed at any moment can be resumed.
-    It is never written within an epoch, so that a resume repeats the epoch from its beginning.
-
-    Args:
-        path: the file to write
-    """
-
-    def __init__(self, path: str):
-        self.path = Path(path)
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the untrained state, unless the training is resumed."""
-        if trainer.ckpt_path is None:
-            trainer.save_checkpoint(self.path)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after validation and all other callbacks, unless the epoch was cut short."""
-        if not ended_within_an_epoch(trainer):
-            trainer.save_checkpoint(self.path)

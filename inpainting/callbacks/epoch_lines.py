@@ -14,6 +14,8 @@ from inpainting.callbacks.latest_numbers import latest_numbers
 
 log = logging.getLogger(__name__)
 
+KNOWN_AFTER = 10  # seconds of steps after the first, by which the length of an epoch shows
+
 
 class EpochLines(Callback):
     """Logs a line at the start of a training and a line after every epoch.
@@ -26,8 +28,10 @@ class EpochLines(Callback):
 
     def __init__(self) -> None:
         self._hidden = _Hidden()
-        self._began = self._trained = 0.0
-        self._seconds: list[float] = []  # of the epochs of this session
+        self._began = self._trained = self._first = 0.0
+        self._batches = 0  # of this epoch, in this session
+        self._seconds: list[float] = []  # of the whole epochs of this session
+        self._said = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Keep the lines off a terminal with a live display."""
@@ -42,6 +46,7 @@ class EpochLines(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say what is trained, on what and with what."""
+        self._start_epoch()  # a resume within an epoch has no start of an epoch
         if not trainer.is_global_zero:
             return
         data = trainer.datamodule
@@ -67,39 +72,63 @@ class EpochLines(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the epoch's clock."""
-        self._began = time.perf_counter()
+        self._start_epoch()
+
+    def _start_epoch(self) -> None:
+        self._began, self._batches = time.perf_counter(), 0
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Note when the last step ended; validation comes after it."""
-        self._trained = time.perf_counter() - self._began
+        now = time.perf_counter()
+        self._trained, self._batches = now - self._began, self._batches + 1
+        if self._batches == 1:
+            self._first = now
+        elif not self._said and now - self._first > KNOWN_AFTER:
+            self._said = True
+            self._say_length(trainer, (now - self._first) / (self._batches - 1))
+
+    def _say_length(self, trainer: Trainer, seconds: float) -> None:
+        """Say how long an epoch takes, from the seconds of a step."""
+        steps, epochs = trainer.num_training_batches, trainer.max_epochs or 0
+        left = steps * (epochs - trainer.current_epoch)
+        if trainer.is_global_zero and left:
+            log.info(
+                "an epoch takes about %s without its validation; epochs %d to %d about %s",
+                _rounded(seconds * steps),
+                trainer.current_epoch + 1,
+                epochs,
+                _rounded(seconds * left),
+            )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say how the epoch went, and how long those that are left will take."""
         if not trainer.is_global_zero or ended_within_an_epoch(trainer):
             return
-        self._seconds.append(time.perf_counter() - self._began)
-        images = trainer.num_training_batches * trainer.datamodule.batch_size * trainer.world_size
+        self._said = True
+        seconds = time.perf_counter() - self._began
+        if self._batches == trainer.num_training_batches:
+            self._seconds.append(seconds)
         numbers = [
             f"{name} {value:.4g}" for name, value in latest_numbers(trainer, pl_module).items()
         ]
         if "val/loss" in trainer.callback_metrics:
             numbers.append(f"val/loss {float(trainer.callback_metrics['val/loss']):.4g}")
-        speed = images / self._trained
-        for logger in trainer.loggers:
-            # Not to metrics.csv: a resumed run has the same one as an uninterrupted run.
-            if not isinstance(logger, CSVLogger):
-                logger.log_metrics({"images_per_second": speed}, step=pl_module.batches_seen)
+        parts = [", ".join(numbers)]
+        if self._batches:  # a resume may have had only the validation left to do
+            images = self._batches * trainer.datamodule.batch_size * trainer.world_size
+            speed = images / self._trained
+            parts.append(f"{speed:.4g} images/s")
+            for logger in trainer.loggers:
+                # Not to metrics.csv: a resumed run has the same one as an uninterrupted run.
+                if not isinstance(logger, CSVLogger):
+                    logger.log_metrics({"images_per_second": speed}, step=pl_module.batches_seen)
+        parts.append(_rounded(seconds))
         left = (trainer.max_epochs or 0) - trainer.current_epoch - 1
-        mean = sum(self._seconds) / len(self._seconds)
-        log.info(
-            "epoch %d of %s: %s; %.4g images/s; %s%s",
-            trainer.current_epoch + 1,
-            trainer.max_epochs,
-            ", ".join(numbers),
-            speed,
-            _rounded(self._seconds[-1]),
-            f", about {_rounded(left * mean)} left" if left > 0 else "",
-        )
+        text = "; ".join(parts)
+        if left > 0 and self._seconds:
+            mean = sum(self._seconds) / len(self._seconds)
+            text += f", about {_rounded(left * mean)} left"
+        log.info("epoch %d of %s: %s", trainer.current_epoch + 1, trainer.max_epochs, text)
 
 
 class _Hidden(logging.Filter):

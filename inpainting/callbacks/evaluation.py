@@ -212,8 +212,8 @@ class Evaluation(Callback):
             may_be_nan = scope == "set" or (scope == "hole" and no_hole)
             if not np.isfinite(value) and not may_be_nan:
                 raise NonFiniteLossError(
-                    f"val/{name} is NaN or infinite; training stopped and the checkpoints of the "
-                    "last whole epoch are untouched. Lower the learning rate and resume."
+                    f"val/{name} is NaN or infinite; training stopped and the checkpoints "
+                    "from before are untouched. Lower the learning rate and resume."
                 )
         values = {f"val/{name}": value for name, value in summary.items() if name in self.columns}
         pl_module.log_dict(values, sync_dist=False, rank_zero_only=False)

@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader
 
 from inpainting.data.arrays import Split
 from inpainting.data.attributes import attribute_columns
 from inpainting.data.augment import FiniteAugmentation
 from inpainting.data.dataset import Batch, ImageDataset, as_read, draw_masks
+from inpainting.data.order import EpochGenerators, TrainingOrder
 from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind
-from inpainting.rng import seed_from
 
-DRAW_NOISE, DRAW_BATCHES, DRAW_FIXED_HOLES = 0, 1, 2  # independent streams of random numbers
+DRAW_FIXED_HOLES = 2  # independent of the streams of `inpainting.data.order`
 
 
 class InpaintingDataModule(LightningDataModule):
@@ -87,8 +87,7 @@ class InpaintingDataModule(LightningDataModule):
         self.num_workers, self.augment = num_workers, augment
         self.seed, self.split_seed, self.eval_mask_seed = seed, split_seed, eval_mask_seed
         self.datasets: dict[str, ImageDataset] = {}
-        self.generator: torch.Generator | None = None
-        self._seeded_epoch: int | None = None
+        self.generators = EpochGenerators(seed)
 
     @abstractmethod
     def read_split(self, name: str) -> Split:
@@ -107,7 +106,7 @@ class InpaintingDataModule(LightningDataModule):
             InputError: a split is empty, has fewer images than a batch, another number of channels
                 or none of the attributes, or a hole does not fit the images.
         """
-        self._seeded_epoch = None  # a second training begins with its own first epoch
+        self.generators.restart()
         names = {"validate": ("val",), "test": ("test",)}
         for name in names.get(stage, ("train", "val", "test")):
             if name not in self.datasets:
@@ -160,19 +159,12 @@ class InpaintingDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Return the training loader, which shuffles by (seed, epoch) and drops the partial batch.
 
-        A distributed sampler is used on a single device too: its order depends only on the seed
-        and the epoch, so a resumed run sees the images in the same order.
+        Of an epoch that a resumed run goes on with, it reads only the batches that are left.
         """
-        dataset = self.datasets["train"]
-        sampler = DistributedSampler(
-            dataset,
-            num_replicas=self._world_size,
-            rank=self._rank,
-            seed=seed_from(self.seed) % 2**31,
-            drop_last=True,
-        )
-        sampler.set_epoch(self._next_epoch)
-        return self._loader(dataset, self.batch_size, sampler=sampler, drop_last=True)
+        dataset, (epoch, batches) = self.datasets["train"], self._place
+        done = batches * self.batch_size
+        order = TrainingOrder(dataset, self._world_size, self._rank, self.seed, epoch, done)
+        return self._loader(dataset, self.batch_size, sampler=order, drop_last=True)
 
     @property
     def _world_size(self) -> int:
@@ -183,13 +175,18 @@ class InpaintingDataModule(LightningDataModule):
         return self.trainer.global_rank if self.trainer else 0
 
     @property
-    def _next_epoch(self) -> int:
-        """The epoch of the next pass over the training images.
+    def _place(self) -> tuple[int, int]:
+        """The epoch of the next pass over the training images, and its batches that are done.
 
         A resumed trainer updates `current_epoch` only after it has opened the loader. Workers read
         ahead, so with `current_epoch` they would start on the order of the previous epoch.
         """
-        return self.trainer.fit_loop.epoch_progress.current.processed if self.trainer else 0
+        if self.trainer is None:
+            return 0, 0
+        loop = self.trainer.fit_loop
+        epoch = loop.epoch_progress.current
+        within = epoch.started > epoch.processed
+        return epoch.processed, loop.epoch_loop.batch_progress.current.ready if within else 0
 
     def val_dataloader(self) -> DataLoader:
         """Return the validation loader, which keeps the order of the split."""
@@ -218,32 +215,16 @@ class InpaintingDataModule(LightningDataModule):
         image = batch["image"].permute(0, 3, 1, 2).float().div_(255)
         fitting = self.trainer is not None and self.trainer.training
         if fitting:
-            self._start_epoch(image.device)
+            self.generators.start(self.trainer.current_epoch, self._rank, image.device)
         if fitting and isinstance(self.augment, FiniteAugmentation):
-            batch["variant"] = self.augment.drawn(image, self.generator)
+            batch["variant"] = self.augment.drawn(image, self.generators.generator)
             image = self.augment.made(image, batch["variant"])
         elif fitting and self.augment is not None:
-            image = self.augment(image, self.generator)
+            image = self.augment(image, self.generators.generator)
         if "mask" in batch:
             mask = batch["mask"].unsqueeze(1).float().div_(255)
         else:
-            if self.generator is None:  # a training batch requested without a trainer
-                self.generator = self._epoch_generator(image.device, epoch=0)
-            mask = self.mask(len(image), image.shape[2], image.shape[3], self.generator)
+            if self.generators.generator is None:  # a training batch requested without a trainer
+                self.generators.generator = self.generators.of_epoch(0, self._rank, image.device)
+            mask = self.mask(len(image), *image.shape[2:], self.generators.generator)
         return {**batch, "image": image, "mask": mask}
-
-    def _start_epoch(self, device: torch.device) -> None:
-        """Seed the training generators from (seed, rank, epoch) at the start of each epoch.
-
-        Torch's global generators, from which methods draw noise, are seeded too, so a resumed run
-        draws the same numbers as an uninterrupted one.
-        """
-        epoch = self.trainer.current_epoch
-        if self._seeded_epoch != epoch:
-            self._seeded_epoch = epoch
-            self.generator = self._epoch_generator(device, epoch)
-            torch.manual_seed(seed_from(self.seed, self._rank, epoch, DRAW_NOISE))
-
-    def _epoch_generator(self, device: torch.device, epoch: int) -> torch.Generator:
-        seed = seed_from(self.seed, self._rank, epoch, DRAW_BATCHES)
-        return torch.Generator(device).manual_seed(seed)

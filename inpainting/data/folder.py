@@ -6,7 +6,7 @@ from pathlib import Path
 from inpainting.data.arrays import SPLITS
 from inpainting.data.decoded import DecodedDataModule, Listing, file_version
 from inpainting.errors import InputError
-from inpainting.images.files import list_images
+from inpainting.images.listing import each_once, list_images
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class FolderDataModule(DecodedDataModule):
         Raises:
             InputError: there are no image files, or none in a folder that is a split.
         """
-        paths = list_images(self.root)
+        paths = each_once(list_images(self.root))
         if not paths:
             raise InputError(
                 f"{self.root} contains no image: type data.root=PATH, a folder of images"

@@ -10,7 +10,7 @@ import numpy as np
 from inpainting.data.arrays import is_prepared
 from inpainting.data.decoded import DecodedDataModule, Listing, file_version
 from inpainting.errors import InputError, check_choice
-from inpainting.images.files import list_images
+from inpainting.images.listing import list_images
 
 SIZES = {"160px": "imagenette2-160", "320px": "imagenette2-320", "full": "imagenette2"}
 CLASSES = {

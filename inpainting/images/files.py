@@ -1,6 +1,5 @@
 """Image files: read at full depth or shrunk for a data set, and filled without loss."""
 
-import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -16,30 +15,7 @@ from torch import Tensor
 from inpainting.errors import InputError
 from inpainting.images.decoding import UPRIGHT, decode
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in PIL and JPEG
-
-
-def list_images(folder: str | Path) -> list[Path]:
-    """Return the sorted paths of all image files below `folder`, at any depth.
-
-    Image files are recognised by their suffix. Hidden files and folders are left out.
-
-    Raises:
-        InputError: the folder does not exist.
-    """
-    if not Path(folder).is_dir():
-        raise InputError(f"{folder} is not a folder: give the path of a folder of images")
-    found = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(parent, name)
-            for name in files
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
-        ]
-    return sorted(found)
-
 
 # Maps width and height of an image to (left, top, right, bottom) of the part to keep, in pixels.
 Window = Callable[[int, int], tuple[float, float, float, float]]

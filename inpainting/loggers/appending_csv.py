@@ -49,18 +49,26 @@ class AppendingCSVLogger(CSVLogger):
         """Do nothing, because `config.yaml` holds the configuration."""
 
 
-def drop_rows_after(path: Path, step: int) -> None:
+def drop_rows_after(path: Path, step: int, validated: bool) -> None:
     """Delete what a killed training logged after its last checkpoint, which a resume repeats.
 
     Args:
         path: path of metrics.csv; without such a file nothing happens
         step: number of batches that the checkpoint has seen
+        validated: False if the checkpoint was written before any validation that followed the last
+            of these batches
     """
     if not path.is_file():
         return
     header, rows = _read(path)
-    # Lightning counts steps from 0.
-    _write(path, header, [row for row in rows if int(row["step"]) < step])
+    validations = [name for name in header if name.startswith("val/")]
+
+    def keep(row: dict[str, str]) -> bool:
+        number = int(row["step"])  # Lightning counts from 0
+        later = number == step - 1 and not validated and any(row[name] for name in validations)
+        return number < step and not later
+
+    _write(path, header, [row for row in rows if keep(row)])
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:

@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 
 from inpainting.errors import InputError
 from inpainting.images.algebra import resize
-from inpainting.images.files import list_images, read_mask
+from inpainting.images.files import read_mask
+from inpainting.images.listing import list_images
 from inpainting.masks.drawing import uniform_inclusive
 
 

@@ -110,7 +110,8 @@ class DDPM(Inpainter):
         self.respaced = self.respaced.to(device)
         autocast = torch.is_autocast_enabled(device.type)
         dtype = torch.get_autocast_dtype(device.type) if autocast else torch.float32
-        network = WithProgress(self.folded.at(dtype, device), self.network_calls)
+        network = self.folded.at(dtype, device)
+        network = WithProgress(network, self.network_calls, self.on_network_call)
         with torch.autocast(device.type, enabled=False):
             inputs = (network, image, mask, self.respaced, generator)
             # Drawn one after another: each image's generator continues from sample to sample.
@@ -165,10 +166,16 @@ class DDPM(Inpainter):
 
 
 class WithProgress:
-    """Wraps a network and prints the progress of a long sampling."""
+    """Wraps a network, tells the display of each call, and prints the progress of a long sampling.
 
-    def __init__(self, network: nn.Module, calls: int):
-        self.network, self.calls, self.done = network, calls, 0
+    Args:
+        network: to wrap
+        calls: number of calls of the whole sampling
+        note: gets the share of the calls that are done, in (0, 1]; None tells nobody
+    """
+
+    def __init__(self, network: nn.Module, calls: int, note: Callable[[float], None] | None):
+        self.network, self.calls, self.done, self.note = network, calls, 0, note
         self.said = time.monotonic()
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
@@ -177,4 +184,6 @@ class WithProgress:
             self.said = time.monotonic()
             _say(f"  {self.done:,} of {self.calls:,} network calls")
         self.done += 1
+        if self.note is not None:
+            self.note(self.done / self.calls)
         return self.network(x, t)

@@ -3,6 +3,7 @@
 The interface of a method in `inpainting.methods.base` can be understood without this file.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -21,6 +22,9 @@ DRAW_COMPLETION, DRAW_LOSS = 0, 1
 
 class EvaluationSteps(LightningModule):
     """Completes the images of a batch and computes their loss, as `Inpainter` configures it."""
+
+    # A method that samples for long calls it with the share of a sampling that is done.
+    on_network_call: Callable[[float], None] | None = None
 
     def evaluate(self, batch: Batch, completions: int | None) -> Evaluated:
         """Compute the loss of a batch and complete part of its images.

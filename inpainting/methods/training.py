@@ -73,9 +73,14 @@ class TrainingHooks(LightningModule):
         for optimizer, options in zip(self.trainer.optimizers, self._options, strict=True):
             for group, configured in zip(optimizer.param_groups, options, strict=True):
                 group.update(configured)
+        if self.batches_seen >= 0:
+            self._set_rates()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set the learning rates for this batch."""
+        self._set_rates()
+
+    def _set_rates(self) -> None:
         if self.lr_schedule is None:
             return
         factor = self.lr_schedule(self.progress)
@@ -84,15 +89,18 @@ class TrainingHooks(LightningModule):
                 group["lr"] = factor * configured["lr"]
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Read and log the scalars every `trainer.log_every_n_steps` batches."""
-        if (self.batches_seen + 1) % self.trainer.log_every_n_steps == 0:
-            self._read_scalars()
+        """Read and log the scalars if it is time."""
+        self.read_scalars()
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Read the scalars, so that no checkpoint is saved after a loss that was not finite."""
-        self._read_scalars()
+    def read_scalars(self) -> None:
+        """Read and log the scalars after each `trainer.log_every_n_steps` batches and each epoch.
 
-    def _read_scalars(self) -> None:
+        A second call after the same batch does nothing. When they are read depends on the batch
+        alone and not on when checkpoints are saved, so that a resumed training logs the same.
+        """
+        last = self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        if not last and (self.batches_seen + 1) % self.trainer.log_every_n_steps:
+            return
         values = self.scalars.read(self.trainer.strategy.reduce)
         if values:
             self.on_scalars_read(values)
@@ -108,6 +116,10 @@ class TrainingHooks(LightningModule):
         return {
             f"lr/{name}".rstrip("/"): optimizer.param_groups[0]["lr"] for name, optimizer in named
         }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See to it that no checkpoint is saved after a loss that was not finite."""
+        self.scalars.means(self.trainer.strategy.reduce)
 
     def optimise(self, optimizer: Optimizer, loss: Tensor) -> None:
         """Take one step against a loss, for methods with several optimisers."""

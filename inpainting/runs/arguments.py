@@ -11,6 +11,7 @@ from inpainting import CONF
 from inpainting.errors import InputError, is_first_process
 from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.folder import SWEEP_JOB, Run, claimed
+from inpainting.runs.record import check_unedited
 
 # Keys that an evaluation must not inherit: how the run was trained, and where it wrote its output.
 TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "against")
@@ -45,8 +46,9 @@ def resume_arguments(arguments: list[str]) -> list[str]:
             unchanged
 
     Raises:
-        InputError: the folder holds no run, the run's last checkpoint is missing or corrupt, or
-            another process is writing to the folder; without `resume`, see `check_free`.
+        InputError: the folder holds no run, its config.yaml was edited, its last checkpoint is
+            missing or corrupt, or another process is writing to the folder; without `resume`, see
+            `check_free`.
     """
     if _started_by_lightning(arguments):
         return arguments
@@ -55,6 +57,7 @@ def resume_arguments(arguments: list[str]) -> list[str]:
         check_free(arguments)
         return arguments
     run = Run.open(folder, "resume")
+    check_unedited(run.folder, [key_of(text) for text in arguments])
     read_checkpoint(run.checkpoint("last", "resume"), "resume")
     if is_first_process():
         with claimed(run.folder, resume=True):

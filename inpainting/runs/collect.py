@@ -12,9 +12,10 @@ from omegaconf import OmegaConf
 
 from inpainting.errors import InputError
 from inpainting.metrics.columns import from_plain
-from inpainting.runs.folder import Run, failure_reason
+from inpainting.runs.folder import Run
 from inpainting.runs.identity import data_name, metrics_of, setting_of
 from inpainting.runs.measured import Measured, Missing
+from inpainting.runs.status import failure_reason, results_of
 
 UNMEASURED = "not finished: no metrics.json"
 
@@ -41,7 +42,7 @@ def collect(folders: Sequence[str]) -> tuple[list[Measured], list[Missing]]:
                 "training wrote, such as outputs/sweeps/NAME"
             )
         for folder in found:
-            if (folder / "metrics.json").is_file():
+            if results_of(folder) is not None:
                 measured += _measured(folder)
             else:
                 missing.append(_missing(folder))

@@ -11,15 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting import CONF
-from inpainting.atomic import write_text
 from inpainting.errors import InputError, for_the_user, is_first_process
 from inpainting.runs.settings import flat
 
@@ -51,10 +48,15 @@ class Run:
         if not path.is_dir():
             raise InputError(f"{key}={folder}: there is no such folder; type the folder of a run")
         if not (path / "config.yaml").is_file():
-            raise InputError(
-                f"{key}={folder}: there is no config.yaml in it, so it is not the folder of a run; "
-                "type one that training wrote, such as outputs/glcic/2026-01-31_12-00-00"
+            begun = (path / ".hydra" / "overrides.yaml").is_file()
+            what = (
+                "the command that made it was stopped before it had saved anything; type that "
+                "command again"
+                if begun
+                else "it is not the folder of a run; type one that training wrote, such as "
+                "outputs/glcic/2026-01-31_12-00-00"
             )
+            raise InputError(f"{key}={folder}: there is no config.yaml in it: {what}")
         return cls(path)
 
     @property
@@ -84,7 +86,10 @@ class Run:
         """
         path = self.folder / "checkpoints" / f"{name}.ckpt"
         if not path.is_file():
-            raise InputError(f"{key}={self.folder}: this run has no {path.name}; train it first")
+            raise InputError(
+                f"{key}={self.folder}: this run keeps no {path.name}; type another run, or train "
+                "it again in another folder"
+            )
         return path
 
     def model_config(self, overrides: Sequence[str], composed: DictConfig) -> DictConfig:
@@ -178,9 +183,10 @@ def claimed(folder: Path, resume: bool, in_sweep: bool = False) -> Iterator[None
         ) from None
     with lock:
         if not resume and (folder / "config.yaml").exists():
+            last = folder / "checkpoints" / "last.ckpt"
+            go_on = f"resume={folder} to continue that run, or " if last.is_file() else ""
             raise InputError(
-                f"{folder} already holds a run: type resume={folder} to continue that run, or "
-                "another hydra.run.dir=FOLDER"
+                f"{folder} already holds a run: type {go_on}another hydra.run.dir=FOLDER"
             )
         yield
 
@@ -202,44 +208,3 @@ def failure_noted(folder: Path) -> Iterator[None]:
             with suppress(FileExistsError), open(folder / "failed.txt", "x") as file:
                 file.write(" ".join(text.split()) + "\n")
         raise
-
-
-@dataclass(frozen=True)
-class Record:
-    """How a run was started, as stored in its folder.
-
-    Args:
-        folder: of the run
-        config: the resolved configuration
-        overrides: what was typed; a resumed run composes its configuration from them
-    """
-
-    folder: Path
-    config: dict[str, Any]
-    overrides: list[str]
-
-    @classmethod
-    def of(cls, config: DictConfig, folder: Path) -> "Record":
-        """Return the record of the command that is running."""
-        typed = list(HydraConfig.get().overrides.task)
-        return cls(folder, OmegaConf.to_container(config, resolve=True), typed)
-
-    def write(self) -> None:
-        """Write `config.yaml` and `.hydra/overrides.yaml`, each whole or not at all."""
-        (self.folder / ".hydra").mkdir(exist_ok=True)
-        write_text(self.folder / ".hydra" / "overrides.yaml", OmegaConf.to_yaml(self.overrides))
-        write_text(self.folder / "config.yaml", OmegaConf.to_yaml(self.config))
-
-
-def status(folder: Path) -> str:
-    """Return the status of a job: "finished", "failed", "interrupted" or "new"."""
-    for name, file in (("finished", "metrics.json"), ("failed", "failed.txt")):
-        if (folder / file).is_file():
-            return name
-    return "interrupted" if (folder / "config.yaml").is_file() else "new"
-
-
-def failure_reason(folder: Path) -> str:
-    """Return the reason why a job failed; empty if it did not fail."""
-    note = folder / "failed.txt"
-    return note.read_text().strip() if note.is_file() else ""

@@ -10,7 +10,7 @@ from inpainting.errors import InputError
 # Keys, or the first parts of keys, that change neither a training nor its numbers.
 DISPLAY = ("paths", "resume", "retry_failed", "logger", "callbacks.progress", "callbacks.grids")
 DISPLAY += ("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.profiler")
-DISPLAY += ("data.num_workers",)
+DISPLAY += ("data.num_workers", "callbacks.last")
 # What follows from `tokenizer.run`, and is put in when a training starts.
 FOLLOW = ("tokenizer.module.", "model.tokenizer.")
 

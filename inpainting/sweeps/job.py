@@ -7,7 +7,6 @@ line of the current one, which is the sweep's, and because whatever a job breaks
 of a library) must not break the other jobs.
 """
 
-import json
 import logging
 import os
 import signal
@@ -18,11 +17,13 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from inpainting.errors import InputError
 from inpainting.runs.arguments import key_of, own_configurations, quoted
-from inpainting.runs.folder import SWEEP_JOB, claimed, failure_reason, status
+from inpainting.runs.folder import SWEEP_JOB, claimed
 from inpainting.runs.results import set_aside
 from inpainting.runs.settings import check_same, is_display
-from inpainting.stopping import stops_at_sigterm
+from inpainting.runs.status import failure_reason, results_of, status
+from inpainting.stopping import Stopped, stops_by_signal
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +57,12 @@ def run_job(config: DictConfig, folder: Path) -> float | None:
         with claimed(folder, resume=True, in_sweep=True):
             command = _command(folder)
             (folder / "failed.txt").unlink(missing_ok=True)
+            (folder / "metrics.json").unlink(missing_ok=True)  # a torn one
         note_end(folder, run_to_end(command))
     if status(folder) != "finished":
         return None
     (folder / "checkpoints" / "last.ckpt").unlink(missing_ok=True)
-    return json.loads((folder / "metrics.json").read_text()).get("best")
+    return results_of(folder).get("best")
 
 
 def check_same_training(config: DictConfig, folder: Path) -> None:
@@ -105,7 +107,7 @@ def _command(folder: Path) -> list[str]:
 
 def run_to_end(command: list[str]) -> int:
     """Run a command and return its exit status; stop the command if this process is stopped."""
-    with stops_at_sigterm():
+    with stops_by_signal():
         process = subprocess.Popen(command, env={**os.environ, SWEEP_JOB: "1"})
         try:
             return process.wait()
@@ -113,17 +115,25 @@ def run_to_end(command: list[str]) -> int:
             process.terminate()  # Lightning stops after the batch, with its further processes
             try:
                 process.wait(timeout=60)
-            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            except (subprocess.TimeoutExpired, Stopped):
                 process.kill()
-            if not isinstance(reason, KeyboardInterrupt):
-                raise
-            print("stopped: type the same command again to continue", file=sys.stderr)
-            sys.exit(128 + signal.SIGINT)
+            if isinstance(reason, Stopped):
+                print("stopped: type the same command again to continue", file=sys.stderr)
+            raise
+
+
+def _in_use(folder: Path) -> bool:
+    """Return True if another sweep runs this job; the refusal of ours is not the job's failure."""
+    try:
+        with claimed(folder, resume=True, in_sweep=True):
+            return False
+    except InputError:
+        return True
 
 
 def note_end(folder: Path, code: int) -> None:
     """Write to `failed.txt` how a job's process ended, if the process could not do so itself."""
-    if code == 0 or code in STOPPED or failure_reason(folder):
+    if code == 0 or code in STOPPED or failure_reason(folder) or _in_use(folder):
         return
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
     (folder / "failed.txt").write_text(f"the process of this job {how}; see what it printed\n")

@@ -23,8 +23,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from inpainting.errors import InputError, one_sentence
 from inpainting.runs.arguments import quoted
-from inpainting.runs.folder import status
 from inpainting.runs.settings import differing, settings
+from inpainting.runs.status import status
 from inpainting.sweeps.job import check_same_training
 
 log = logging.getLogger(__name__)

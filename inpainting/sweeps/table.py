@@ -1,6 +1,5 @@
 """The table at the end of a sweep, with the status of each job."""
 
-import json
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -8,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from inpainting.runs.folder import failure_reason, status
+from inpainting.runs.status import failure_reason, results_of, status
 
 
 def print_jobs(jobs: list[Path], folder: Path, began: float) -> None:
@@ -55,7 +54,6 @@ def outcome(job: Path, began: float) -> str:
 
 def _numbers(job: Path) -> list[str]:
     """Return test PSNR and SSIM in the hole as text; empty if they were not measured."""
-    path = job / "metrics.json"
-    content = json.loads(path.read_text()) if path.is_file() else {}
+    content = results_of(job) or {}
     values = [(content.get(name), digits) for name, digits in (("psnr_hole", 2), ("ssim_hole", 4))]
     return ["" if value is None else f"{value:.{digits}f}" for value, digits in values]

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting.callbacks.evaluation import Evaluation
+from inpainting.callbacks.signal_handlers import SignalHandlers
 from inpainting.errors import InputError
 from inpainting.loggers.dashboard import Dashboard
 from inpainting.methods.base import Inpainter
@@ -35,6 +36,7 @@ for message in (
     "Checkpoint directory .* exists and is not empty",  # true of every resumed run
     "The number of training batches .* is smaller than the logging interval",
     "Found .* module.* in eval mode at the start of training",  # averaged and frozen networks
+    "You're resuming from a checkpoint that ended before the epoch ended",  # see `data.order`
 ):
     warnings.filterwarnings("ignore", message)
 
@@ -91,7 +93,7 @@ def build_trainer(config: DictConfig) -> Trainer:
     try:
         return instantiate(
             config.trainer,
-            callbacks=callbacks,
+            callbacks=[SignalHandlers(), *callbacks],
             logger=loggers or False,
             plugins=[AtomicCheckpointIO()],
             # Without a checkpoint or progress callback Lightning would add one of its own.

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from inpainting.errors import InputError
-from inpainting.images.files import list_images, read_mask, read_photo
+from inpainting.images.files import read_mask, read_photo
+from inpainting.images.listing import list_images
 from inpainting.methods.base import Inpainter
 from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build_trainer

@@ -10,7 +10,8 @@ from omegaconf import DictConfig
 from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import checkpoint_path, load_weights
-from inpainting.runs.folder import Record, Run
+from inpainting.runs.folder import Run
+from inpainting.runs.record import Record
 from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build, build_method, build_trainer, shrink
 from inpainting.tasks.checks import check_attributes, check_channels, check_complete

@@ -20,8 +20,9 @@ from inpainting.data.arrays import Split
 from inpainting.data.augment import Flip
 from inpainting.errors import InputError, check_whole
 from inpainting.runs.checkpoints import read_checkpoint
-from inpainting.runs.folder import Run, status
+from inpainting.runs.folder import Run
 from inpainting.runs.provenance import provenance
+from inpainting.runs.status import status
 from inpainting.tasks.batches import BATCH, as_float, random_batches
 from inpainting.tasks.made_once import fingerprint, made_once
 from inpainting.tokens.fsq import FSQTokenizer

@@ -1,14 +1,12 @@
 """A whole training: fit, test the best checkpoint, compare, write the run's folder."""
 
 import logging
-import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 from lightning import Trainer
-from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
+from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, Timer
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from inpainting.callbacks.clock import Clock
@@ -17,7 +15,6 @@ from inpainting.loggers.appending_csv import drop_rows_after
 from inpainting.loggers.dashboard import finished, log_test
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import load_weights, read_checkpoint
-from inpainting.runs.folder import Record
 from inpainting.runs.results import set_aside
 from inpainting.tasks.checks import check_training
 from inpainting.tasks.compare import test_against
@@ -66,7 +63,7 @@ def _train(parts: Parts, folder: Path, clock: Clock) -> float | None:
 
 
 def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
-    """Fit the method; a resumed run starts from the end of its last whole epoch.
+    """Fit the method; a resumed run goes on where its last checkpoint was written.
 
     Args:
         parts: of the training
@@ -79,26 +76,22 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
     Raises:
         InputError: Lightning refuses the data's loaders, or the checkpoint to resume does not fit.
     """
-    trainer = parts.trainer
-    last = _state_to_resume(parts) if resumed else None
+    trainer, last = parts.trainer, None
+    if resumed:
+        last = parts.record.folder / "checkpoints" / "last.ckpt"
+        load_weights(parts.method, last, "resume")
+        _say_if_time_is_up(trainer, read_checkpoint(last, "resume")["callbacks"])
     parts.log_config()
     if trainer.is_global_zero:
         # The record is written only once the training starts: a refused training must leave
         # nothing that looks like a run, and a refused resume must leave its folder unchanged.
-        begin = LambdaCallback(on_train_start=lambda *_: _begin(parts.record, parts.method))
-        trainer.callbacks.insert(0, begin)
+        trainer.callbacks.append(LambdaCallback(on_train_start=lambda *_: _begin(parts, last)))
     trainer.callbacks.append(clock)
     clock.start("train")
     try:
         trainer.fit(parts.method, parts.data, ckpt_path=last, weights_only=True)
     except MisconfigurationException as error:  # no loader, or a share below one batch
         raise InputError(f"trainer: {error}") from error
-    except SIGTERMException:  # Lightning would exit with status 0
-        _say_how_to_continue(parts)
-        sys.exit(128 + signal.SIGTERM)
-    except SystemExit:  # Lightning's answer to Ctrl-C
-        _say_how_to_continue(parts)
-        raise
     seconds = clock.seconds("train")
     images = trainer.fit_loop.epoch_loop.total_batch_idx + 1
     images *= parts.data.batch_size * trainer.world_size
@@ -109,39 +102,37 @@ def fit(parts: Parts, clock: Clock, resumed: bool) -> dict[str, Any]:
     }
 
 
-def _say_how_to_continue(parts: Parts) -> None:
-    """Log what an interrupted training has saved, and the command that continues it."""
-    last = parts.record.folder / "checkpoints" / "last.ckpt"
-    if not parts.trainer.is_global_zero:
-        return
-    if last.is_file():  # it is also written at the start
-        progress = read_checkpoint(last, "last.ckpt")["loops"]["fit_loop"]["epoch_progress"]
-        done = progress["current"]["processed"]
-        command = f"python -m inpainting.train resume={parts.record.folder}"
-        saved = f"the end of epoch {done} is saved" if done else "no epoch had ended"
-        log.info("stopped; %s. To continue, type %s", saved, command)
-    else:
-        log.info("stopped before the training began: nothing is saved in %s", parts.record.folder)
+def _say_if_time_is_up(trainer: Trainer, states: dict[str, Any]) -> None:
+    """Say why a resume trains nothing: the time of a training counts over all its resumes."""
+    for timer in trainer.callbacks:
+        if isinstance(timer, Timer) and timer.state_key in states:
+            elapsed = states[timer.state_key]["time_elapsed"]["train"]
+            if elapsed >= timer.time_remaining():
+                log.warning(
+                    "trainer.max_time is used up by the %d seconds that this run has trained, so "
+                    "it is only tested: type a longer trainer.max_time, or null, to train on",
+                    elapsed,
+                )
 
 
-def _begin(record: Record, method: Inpainter) -> None:
-    set_aside(record.folder)
-    record.write()
+def _begin(parts: Parts, last: Path | None) -> None:
+    """Write the record, once the callbacks have written the first checkpoint.
+
+    So a folder with a configuration can be resumed, and one without is none of a run.
+    """
+    folder, method = parts.record.folder, parts.method
+    set_aside(folder)
+    seen, within = 0, False
+    if last is not None:
+        loops = read_checkpoint(last, "resume")["loops"]["fit_loop"]
+        seen = loops["epoch_loop.batch_progress"]["total"]["ready"]
+        epoch = loops["epoch_progress"]["current"]
+        within = epoch["started"] > epoch["processed"]
+    drop_rows_after(folder / "metrics.csv", seen, validated=not within)
     for name, network in method.frozen.items():
         state = {"state_dict": network.state_dict(), "facts": method.frozen_facts.get(name, {})}
-        AtomicCheckpointIO().save_checkpoint(state, record.folder / "checkpoints" / f"{name}.pt")
-
-
-def _state_to_resume(parts: Parts) -> Path:
-    """Return the checkpoint to resume from; check that it fits, and cut the log back to it."""
-    folder = parts.record.folder
-    last = folder / "checkpoints" / "last.ckpt"
-    load_weights(parts.method, last, "resume")  # first, so that a refusal changes nothing
-    loops = read_checkpoint(last, "resume")["loops"]["fit_loop"]
-    seen = loops["epoch_loop.batch_progress"]["total"]["completed"]
-    if parts.trainer.is_global_zero:
-        drop_rows_after(folder / "metrics.csv", seen)
-    return last
+        AtomicCheckpointIO().save_checkpoint(state, folder / "checkpoints" / f"{name}.pt")
+    parts.record.write()
 
 
 def load_best(trainer: Trainer, method: Inpainter) -> float | None:

@@ -16,7 +16,8 @@ from lightning import Callback, LightningModule, Trainer, seed_everything
 from omegaconf import DictConfig
 from torch import Tensor
 
-from inpainting.data.base import DRAW_BATCHES, DRAW_NOISE, InpaintingDataModule
+from inpainting.data.base import InpaintingDataModule
+from inpainting.data.order import DRAW_BATCHES, DRAW_NOISE
 from inpainting.methods.conv_ae import ConvAE
 from inpainting.methods.glcic import GLCIC
 from inpainting.methods.token_bert import TokenBERT
