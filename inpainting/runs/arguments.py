@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from inpainting import CONF
 from inpainting.errors import InputError, is_first_process
 from inpainting.runs.checkpoints import read_checkpoint
+from inpainting.runs.file_names import quoted, unquoted
 from inpainting.runs.folder import SWEEP_JOB, Run, claimed
 
 # Keys that an evaluation must not inherit: how the run was trained, and where it wrote its output.
@@ -19,16 +20,10 @@ TRAINING_KEYS += ("resume", "init_from", "run", "compile")
 WANDB_FOLDER = re.compile(r"(?:offline-)?run-(?P<stamp>\d{8}_\d{6})-(?P<id>.+)")
 
 
-def quoted(key: str, value: object) -> str:
-    """Write an override so that Hydra's grammar accepts any characters in the value."""
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'{key}="{text}"'
-
-
 def _last_typed(arguments: list[str], key: str) -> str | None:
     """Return the last value typed for a key; None if the key was not typed, or is empty or null."""
     values = [text.split("=", 1)[1] for text in arguments if text.startswith(f"{key}=")]
-    value = values[-1].strip("\"'") if values else "null"
+    value = unquoted(values[-1]) if values else "null"
     return None if value in ("", "null") else value
 
 
