@@ -7,6 +7,7 @@ configuration is held to them before a command writes anything, see `inpainting.
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,9 @@ class Bounds:
         return above and value <= self.most
 
     def __str__(self) -> str:
-        least, most = (f"{end:g}" if abs(end) < 1e6 else str(end) for end in (self.least, self.most))
+        least, most = (
+            f"{end:g}" if abs(end) < 1e6 else str(end) for end in (self.least, self.most)
+        )
         if self.open_below:
             return f" above {least}" + ("" if self.most == math.inf else f", up to {most}")
         return f", {least} or more" if self.most == math.inf else f" from {least} to {most}"
@@ -63,6 +66,18 @@ class Writable:
 
     def __str__(self) -> str:
         return "the path of a folder that can be written to"
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of time, as Lightning writes it."""
+
+    def allow(self, value: str) -> bool:
+        """Return True for days, hours, minutes and seconds."""
+        return re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value) is not None
+
+    def __str__(self) -> str:
+        return "days:hours:minutes:seconds, such as 00:08:00:00"
 
 
 Count = Annotated[int, Bounds(1)]

@@ -9,7 +9,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from inpainting.data.dataset import Batch, ImageDataset, as_read, draw_masks
 from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind
 from inpainting.rng import seed_from
+from inpainting.values import Count, Natural, Seed, Side
 
 DRAW_NOISE, DRAW_BATCHES, DRAW_FIXED_HOLES = 0, 1, 2  # independent streams of random numbers
 
@@ -60,16 +61,16 @@ class InpaintingDataModule(LightningDataModule):
         self,
         *,
         mask: Kind,
-        image_size: int,
-        channels: int,
-        batch_size: int,
-        eval_batch_size: int,
-        num_workers: int,
-        seed: int,
-        split_seed: int,
-        eval_mask_seed: int,
+        image_size: Side,
+        channels: Literal[1, 3],
+        batch_size: Count,
+        eval_batch_size: Count,
+        num_workers: Natural,
+        seed: Seed,
+        split_seed: Natural,
+        eval_mask_seed: Natural,
         augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
-        train_holes: str = "dynamic",
+        train_holes: Literal["dynamic", "fixed"] = "dynamic",
         attributes: Sequence[str] = (),
     ):
         super().__init__()

@@ -1,6 +1,7 @@
 """LPIPS (arXiv 1801.03924): the distance between two images in the features of a classifier."""
 
 import logging
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,12 @@ class LPIPS(ImageMetric):
     )
     packages = ("torchmetrics",)
 
-    def __init__(self, network: str = "alex", weights: str | None = None, download: bool = False):
+    def __init__(
+        self,
+        network: Literal["alex", "vgg", "squeeze"] = "alex",
+        weights: str | None = None,
+        download: bool = False,
+    ):
         if network not in NETWORKS:
             raise InputError(f"metrics.lpips.network={network}: type {', '.join(NETWORKS)}")
         check_path("metrics.lpips.weights", weights)

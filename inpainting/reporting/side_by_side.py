@@ -10,6 +10,7 @@ from torch import Tensor
 
 from inpainting.images.grid import image_grid
 from inpainting.images.saved import FOLDER, KINDS, saved_image, saved_indices
+from inpainting.images.whole import check_whole_image
 from inpainting.reporting.rows import Row
 
 COUNT, CELL = 8, 128  # number of images side by side, side of each in pixels
@@ -56,6 +57,7 @@ def _shown(folder: Path) -> Shown | None:
 
 def _read(path: Path) -> Tensor:
     """Read an image, (3, H, W) in [0, 1], with transparent pixels, which are holes, in white."""
+    check_whole_image(path)
     with Image.open(path) as image:
         whole = Image.new("RGBA", image.size, "white")
         whole.alpha_composite(image.convert("RGBA"))

@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
-from inpainting.values import Count, Natural, Positive, Share, Weight
+from inpainting.values import Count, Duration, Natural, Positive, Share, Weight
 
 MODES = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -31,7 +31,9 @@ FOREIGN: dict[str, dict[str, Any]] = {
         "check_val_every_n_epoch": Count,
         "num_sanity_val_steps": int,
         "log_every_n_steps": Count,
-        # Lightning's own annotation lists its aliases too, which would fill the terminal.
+        "max_time": Annotated[str, Duration()] | dict[str, int] | None,
+        "profiler": Literal["simple", "advanced", "pytorch"] | None,
+        # Weights of 16 bits lose the small steps of an optimiser and of a moving average.
         "precision": Literal["32-true", "bf16-mixed", "16-mixed", 32],
         "deterministic": bool | Literal["warn"] | None,
     },

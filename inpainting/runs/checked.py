@@ -40,6 +40,8 @@ class Checked(Callback):
         with one_sentence():
             planned = deepcopy(config)
             folder = str(_resolved(planned, "hydra.run.dir"))
+            if not folder:
+                raise InputError("hydra.run.dir is empty: type hydra.run.dir=FOLDER")
             with read_write(planned), open_dict(planned):
                 planned.hydra.runtime.output_dir = folder
             with inside_hydra(planned):
@@ -67,10 +69,10 @@ def check_values(config: DictConfig) -> None:
         InputError: a value is missing or refers to a key that is not there, or it does not fit the
             annotation of the argument that it is passed to; names the key and what to type.
     """
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    written = OmegaConf.to_container(own, resolve=False)
+    written = _written(config)
     check_complete(written)
-    _check_references(own)
+    _check_references(config, written)
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     tree = OmegaConf.to_container(own, resolve=True)
     for key, hint in get_type_hints(Keys, include_extras=True).items():
         if key in tree:
@@ -80,29 +82,43 @@ def check_values(config: DictConfig) -> None:
             _check_branch(key, branch, written)
 
 
-def check_complete(written: Mapping[str, Any]) -> None:
+def check_part(key: str, part: Any) -> None:
+    """Check a part of a stored configuration, which is resolved; see `check_values`."""
+    _check_branch(key, part, flat({key: part}))
+
+
+def check_complete(written: dict[str, Any]) -> None:
     """Refuse a configuration in which a required value is missing.
 
     Args:
-        written: not resolved: what refers to a missing value is not what a user can type
+        written: values by dotted keys, not resolved: what refers to a missing value is not what a
+            user can type
 
     Raises:
         InputError: names the key.
     """
-    for key in sorted(key for key, value in flat(written).items() if value == "???"):
+    for key in sorted(key for key, value in written.items() if value == "???"):
         raise InputError(f"{key} is missing: type {key}=VALUE")
 
 
 def _resolved(config: DictConfig, key: str) -> Any:
+    """Return the value of a key; `check_complete` names what it lacks."""
     try:
         return OmegaConf.select(config, key, throw_on_missing=True)
-    except OmegaConfBaseException:
-        check_complete(OmegaConf.to_container(config, resolve=False))
-        raise
+    except OmegaConfBaseException as error:
+        check_complete(_written(config))
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{key} cannot be read: {reason}; type {key}=VALUE") from error
 
 
-def _check_references(config: DictConfig) -> None:
-    for key, text in flat(OmegaConf.to_container(config, resolve=False)).items():
+def _written(config: DictConfig) -> dict[str, Any]:
+    """Return the values as they stand in the yamls, by dotted keys, without Hydra's own."""
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    return flat(OmegaConf.to_container(own, resolve=False))
+
+
+def _check_references(config: DictConfig, written: dict[str, Any]) -> None:
+    for key, text in written.items():
         if isinstance(text, str) and "${" in text:
             try:
                 OmegaConf.select(config, key)
@@ -111,8 +127,10 @@ def _check_references(config: DictConfig) -> None:
                 raise InputError(f"{key}={text}: {reason}; type a value") from error
 
 
-def _check_branch(key: str, branch: Any, written: Mapping[str, Any]) -> None:
+def _check_branch(key: str, branch: Any, written: dict[str, Any]) -> None:
     """Check a part of the configuration, and the parts inside it."""
+    if REFERENCE.fullmatch(str(written.get(key))):  # checked where it stands
+        return
     if isinstance(branch, list):
         for place, entry in enumerate(branch):
             _check_branch(f"{key}.{place}", entry, written)
@@ -124,7 +142,7 @@ def _check_branch(key: str, branch: Any, written: Mapping[str, Any]) -> None:
         _check_branch(f"{key}.{name}", value, written)
 
 
-def _check_arguments(key: str, branch: Mapping[str, Any], written: Mapping[str, Any]) -> None:
+def _check_arguments(key: str, branch: Mapping[str, Any], written: dict[str, Any]) -> None:
     """Check what is passed to a target."""
     # Imported here because it imports nothing until a target is looked at, which imports torch.
     from inpainting.runs.arguments_of import arguments_of
@@ -167,7 +185,7 @@ def _holds_target(value: Any) -> bool:
     return isinstance(value, list) and any(map(_holds_target, value))
 
 
-def _check_value(key: str, value: Any, hint: Any, written: Mapping[str, Any]) -> None:
+def _check_value(key: str, value: Any, hint: Any, written: dict[str, Any]) -> None:
     source = _source(key, written)
     if fits(value, hint) or (value is None and source != key):  # it may be put in later
         return
@@ -176,9 +194,8 @@ def _check_value(key: str, value: Any, hint: Any, written: Mapping[str, Any]) ->
     raise InputError(f"{source}={as_typed(value)}: {advice}")
 
 
-def _source(key: str, written: Mapping[str, Any]) -> str:
+def _source(key: str, written: dict[str, Any]) -> str:
     """Return the key that a value comes from: model.channels may refer to data.channels."""
-    values = flat(written)
-    while match := REFERENCE.fullmatch(str(values.get(key))):
+    while match := REFERENCE.fullmatch(str(written.get(key))):
         key = match[1]
     return key

@@ -4,7 +4,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-# The last part of the keys that hold paths; a sweep of several is still one where -m or sweep=… is typed.
+# The last part of the keys that hold paths. With -m or sweep=…, several are still a sweep.
 PATHS = ("input", "masks", "out", "run", "resume", "init_from", "root", "prepared", "path", "dir")
 PATHS += ("weights", "encoder", "decoder", "cache", "outputs", "against")
 

@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting.errors import InputError
+from inpainting.runs.stored import read_config
 
 # Keys, or the first parts of keys, that change neither a training nor its numbers.
 DISPLAY = ("paths", "resume", "retry_failed", "logger", "callbacks.progress", "callbacks.grids")
@@ -23,7 +24,7 @@ def check_same(config: DictConfig, folder: Path) -> None:
     """
     if not (folder / "config.yaml").is_file():
         return
-    before, now = settings(OmegaConf.load(folder / "config.yaml")), settings(config)
+    before, now = settings(read_config(folder / "config.yaml")), settings(config)
     keys = differing(now, before)
     if keys:
         key, more = keys[0], f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""

@@ -1,6 +1,7 @@
 """Starts a command by Hydra, so that what Hydra refuses ends in one sentence."""
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -37,10 +38,17 @@ def start(run: Callable[[], Any]) -> None:
 
 def sentence(error: HydraException) -> str:
     """Return what Hydra says about a command line that it cannot compose, in one line."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    lines = [line for line in lines if line and not line.startswith(SAYS_NOTHING)]
+    causes = [error, *([error.__cause__] if error.__cause__ else [])]
+    lines = [line.strip() for cause in causes for line in str(cause).splitlines()]
+    lines = [line.rstrip(".") for line in lines if line and not line.startswith(SAYS_NOTHING)]
+    if match := re.match("Ambiguous value for argument '(.*?)=(.*)'", lines[0]):
+        key, value = match.groups()
+        return (
+            f"{key}={value}: type -m to run the command with each of these values, or "
+            f"{key}=[{value}] for a list"
+        )
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: {lines[0].rstrip('.')}; put the value into quotes"
+        return f"{error.override}: there is no such option; type KEY=VALUE, as --help shows"
     if isinstance(error, MissingConfigException):
-        return f"{lines[0].rstrip('.')}; --help lists the options"
-    return f"{'; '.join(dict.fromkeys(lines)).rstrip('.')}; --cfg job shows all keys"
+        return f"{lines[0]}; --help lists the options"
+    return f"{'; '.join(dict.fromkeys(lines))}; --cfg job shows all keys"

@@ -55,7 +55,7 @@ def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Oppon
 
 def _run_method(folder: str, config: DictConfig) -> Inpainter:
     run = Run.open(folder, "against")
-    method = build_method(run.config.model, config)
+    method = build_method(run.part("model", config), config)
     load_weights(method, run.checkpoint("best", "against"), "against")
     return method
 

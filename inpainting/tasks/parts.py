@@ -108,7 +108,7 @@ def method_of_run(config: DictConfig) -> tuple[Inpainter, str]:
         return method, config.name
     run = Run.open(config.run)
     # The configuration is written beside the numbers, so it must hold the model that is measured.
-    config.model = run.model_config(HydraConfig.get().overrides.task, config.model)
+    config.model = run.model_config(HydraConfig.get().overrides.task, config)
     method = build_method(config.model, config)
     load_weights(method, run.checkpoint(config.checkpoint), "run")
     return method, str(run.config.name)
