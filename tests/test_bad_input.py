@@ -71,7 +71,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
         ([*SHORT, "trainer.limit_val_batches=0.001"], ["trainer.limit_val_batches=1"]),
         ([*SHORT, "trainer.limit_test_batches=0.001"], ["trainer.limit_test_batches=1"]),
         ([*SHORT, "trainer.precision=bf16-mixt"], ["bf16-mixt", "bf16-mixed"]),
-        ([*SHORT, "trainer.precision=bf16-true"], ["bf16-true", "trainer.precision=bf16-mixed"]),
+        ([*SHORT, "trainer.precision=bf16-true"], ["bf16-true", "bf16-mixed"]),
         ([*SHORT, "trainer.devices=two"], ["trainer.devices=two", "trainer.devices=2"]),
         ([*SHORT, "trainer.accelerator=gpus"], ["gpus", "Available names"]),
         ([*SHORT, "trainer.max_epochs=0"], ["trainer.max_epochs=1"]),

@@ -27,11 +27,11 @@ TARGETS = {
     "callbacks": ("callbacks",),
     "logger": ("loggers",),
     "trainer": ("trainer",),
-    "hydra": ("sweeps",),
+    "hydra": ("sweeps", "runs.checked"),
 }
 FRAMEWORKS = {"lightning", "hydra", "omegaconf", "wandb"}
 # What a part may import of ours, besides itself and what stands at the bottom.
-BOTTOM = {"errors", "rng", "atomic", "stopping"}
+BOTTOM = {"errors", "rng", "atomic", "stopping", "values"}
 ALLOWED = {
     "images": set(),
     "losses": set(),

@@ -55,7 +55,7 @@ def trusted_part(stored: DictConfig, key: str, now: DictConfig, folder: Path) ->
             f"config.yaml in {folder} has no readable {key}; type the folder of another run"
         ) from error
     if not now.get("trust"):
-        own = set(_targets(OmegaConf.to_container(now, resolve=False)))
+        own = list(_targets(OmegaConf.to_container(now, resolve=False)))
         for name in _targets(part):
             if name not in own and not is_offered(name):
                 raise InputError(
