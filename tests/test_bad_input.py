@@ -166,10 +166,25 @@ def test_a_damaged_checkpoint_is_named(failure, run: Path) -> None:
         (run / "aside").rename(run / "checkpoints" / name)
 
 
+def test_weights_that_are_not_finite_are_refused(failure, run: Path) -> None:
+    path = run / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    next(iter(checkpoint["state_dict"].values())).view(-1)[0] = torch.nan
+    torch.save(checkpoint, path)
+    message = failure("evaluate", "run=run")
+    assert "best.ckpt are not finite" in message and "another checkpoint" in message
+
+
+def test_weights_alone_cannot_be_resumed(failure, run: Path) -> None:
+    shutil.copy(run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt")
+    message = failure("train", "resume=run")
+    assert "holds weights alone" in message and "init_from=" in message
+
+
 def test_weights_of_another_network_are_refused(failure, run: Path) -> None:
     before = contents(run)
     message = failure("train", "init_from=run", *SHORT, "model.width=12")
-    assert "another network" in message and "init_from" in message
+    assert "another network" in message and "init_from" in message and len(message) < 500
     save(run.parent / "photo.png", 40, 40)
     save(run.parent / "hole.png", 40, 40, hole=255)
     predict = "predict run=run input=photo.png masks=hole.png"

@@ -62,7 +62,7 @@ class InpaintingDataModule(LightningDataModule):
         *,
         mask: Kind,
         image_size: Side,
-        channels: Literal[1, 3],
+        channels: int,
         batch_size: Count,
         eval_batch_size: Count,
         num_workers: Natural,

@@ -111,17 +111,14 @@ class Dashboard(WandbLogger):
 
     def _mode(self) -> str | None:
         """Return the mode for `wandb.init`; None leaves the mode to the environment."""
-        if self._write_only is None and "WANDB_MODE" not in os.environ:
-            if not is_reachable():
-                log.warning(
-                    "Weights & Biases cannot be reached: this run is logged offline in %s; once "
-                    "there is a network, type wandb sync with that folder",
-                    Path(self._save_dir) / "wandb",
-                )
-                return "offline"
-            return None if has_key() else "offline"
         if self._write_only is None:
-            return None
+            if "WANDB_MODE" in os.environ:
+                return None
+            if not has_key():
+                return "offline"
+            if not is_reachable():  # where wandb would try for minutes and then fail
+                log.warning("Weights & Biases cannot be reached, so this run is logged offline")
+                return "offline"
         return "offline" if self._write_only else None
 
     def _begin(self) -> Any:

@@ -109,7 +109,7 @@ class _Page:
             return jsonify(_state(self._session(), request.args.get("item"), self._report))
 
     def score(self) -> Response:
-        given = request.get_json(silent=True)
+        given = request.get_json()
         if not isinstance(given, dict) or not isinstance(given.get("item"), str):
             raise InputError("a score is sent as JSON with item, local and global")
         with self._lock:

@@ -30,7 +30,7 @@ TABLE = {
         "data.num_workers=two": f"data.num_workers=two: {WHOLE}{NATURAL}",
         "data.image_size=100000": "data.image_size=100000: type a whole number from 1 to 4096",
         "data.image_size=0": "data.image_size=0: type a whole number from 1 to 4096",
-        "data.channels=2": "data.channels=2: type 1 or 3",
+        "data.channels=2": "data.channels=2: type 1 (grey) or 3 (RGB)",
         "data.seed=abc": f"data.seed=abc: {SEED}",
         "data.patches=abc": "data.patches=abc: type a list of whole numbers, 1 or more",
         "data.patches=[1,2.5,3]": "data.patches=[1,2.5,3]: type a list of whole numbers, 1 or more",
@@ -144,15 +144,15 @@ TABLE = {
 
 
 @pytest.mark.parametrize(
-    ("command", "typed", "sentence"),
+    ("entry", "typed", "sentence"),
     [(name, typed, text) for name, lines in TABLE.items() for typed, text in lines.items()],
     ids=lambda value: str(value)[:60],
 )
 def test_bad_input_is_answered_by_its_sentence_and_writes_nothing(
-    failure, tmp_path: Path, command: str, typed: str, sentence: str
+    failure, tmp_path: Path, entry: str, typed: str, sentence: str
 ) -> None:
     (tmp_path / "photo.png").touch()
-    message = failure(command, *typed.split())
+    message = failure(entry, *typed.split())
     assert message.startswith(f"error: {sentence}"), message
     assert "\n" not in message and len(message) < 800
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}

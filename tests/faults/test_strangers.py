@@ -65,7 +65,7 @@ def stranger(trained: Path, tmp_path: Path) -> Path:
     return shutil.copytree(trained, tmp_path / "run")
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict", "against"])
+@pytest.mark.parametrize("entry", ["evaluate", "predict", "against"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_stored_configuration_builds_nothing_of_a_strangers(
@@ -74,27 +74,27 @@ def test_a_stored_configuration_builds_nothing_of_a_strangers(
     tmp_path: Path,
     target: str,
     place: str,
-    command: str,
+    entry: str,
 ) -> None:
     config = OmegaConf.load(stranger / "config.yaml")
     OmegaConf.update(
         config, place, {"_target_": target, **PLACES[place], **TARGETS[target]}, force_add=True
     )
     OmegaConf.save(config, stranger / "config.yaml")
-    name = "evaluate" if command == "against" else command
-    message = failure(name, *COMMANDS[command])
+    name = "evaluate" if entry == "against" else entry
+    message = failure(name, *COMMANDS[entry])
     assert f"names {target}, which neither" in message and "type trust=true" in message
     assert not (tmp_path / "opened").exists() and not (tmp_path / "filled").exists()
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict", "train"])
+@pytest.mark.parametrize("entry", ["evaluate", "predict", "train"])
 @pytest.mark.parametrize("override", OVERRIDES)
 def test_stored_overrides_compose_nothing_of_a_strangers(
-    failure: Callable[..., str], stranger: Path, tmp_path: Path, override: str, command: str
+    failure: Callable[..., str], stranger: Path, tmp_path: Path, override: str, entry: str
 ) -> None:
     path = stranger / ".hydra" / "overrides.yaml"
     OmegaConf.save([*OmegaConf.load(path), override, "trust=true"], path)
-    message = failure(command, *COMMANDS[command])
+    message = failure(entry, *COMMANDS[entry])
     assert "overrides.yaml" in message and "type trust=true" in message
     assert not (tmp_path / "opened").exists() and not (tmp_path / "filled").exists()
 
@@ -110,7 +110,7 @@ def test_typed_trust_builds_what_the_folder_names(
     assert (tmp_path / "opened").exists() and (tmp_path / "filled" / "photo.png").exists()
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict", "train"])
+@pytest.mark.parametrize("entry", ["evaluate", "predict", "train"])
 @pytest.mark.parametrize(
     ("file", "content"),
     [
@@ -126,11 +126,11 @@ def test_typed_trust_builds_what_the_folder_names(
     ],
 )
 def test_a_broken_file_of_a_run_is_named(
-    failure: Callable[..., str], stranger: Path, file: str, content: str | None, command: str
+    failure: Callable[..., str], stranger: Path, file: str, content: str | None, entry: str
 ) -> None:
     (stranger / file).unlink()
     if content is not None:
         (stranger / file).write_text(content)
-    if command == "predict" and file == ".hydra/hydra.yaml":
+    if entry == "predict" and file == ".hydra/hydra.yaml":
         pytest.skip("predict reads no choice of a group")
-    assert Path(file).name in failure(command, *COMMANDS[command])
+    assert Path(file).name in failure(entry, *COMMANDS[entry])
