@@ -26,7 +26,7 @@ HYDRAS = ("_target_", "_partial_", "_args_", "_convert_", "_recursive_")
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # to one other key
 
 
-class Checked(Callback):
+class ValueCheck(Callback):
     """The Hydra callback that checks a configuration before Hydra writes anything."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:

@@ -13,7 +13,7 @@ from inpainting.runs.checkpoints import checkpoint_path, load_weights
 from inpainting.runs.folder import Record, Run
 from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build, build_method, build_trainer, shrink
-from inpainting.tasks.checks import check_attributes, check_channels, check_complete
+from inpainting.tasks.checks import check_attributes, check_channels
 from inpainting.tasks.opponents import Opponent, build_opponents
 from inpainting.tasks.tokenizer import settle_tokenizer
 
@@ -54,7 +54,6 @@ def build_parts(config: DictConfig, folder: Path) -> Parts:
     Raises:
         InputError: a value is missing, or one of the parts cannot be built or does not fit another.
     """
-    check_complete(config)
     seed_everything(config.seed, workers=True, verbose=False)
     if "run" in config:  # a key of `evaluate`, not of `train`
         method, name = method_of_run(config)

@@ -96,7 +96,6 @@ TABLE = {
         "edit=null": "edit=null: type true or false",
         "budget=small": "budget",
         "matmul_precision=low": "matmul_precision=low: type highest or high or medium or null",
-        "against=true": "against=true: type a list of text",
         "tests=abc": "tests=abc: type keys and values as {KEY:VALUE} or null",
         "logger=wandb logger.wandb.offline=abc": "logger.wandb.offline=abc: type true or false or",
         "callbacks.grids.count=abc": f"callbacks.grids.count=abc: {COUNT}",
