@@ -9,7 +9,8 @@ from inpainting.errors import InputError
 from inpainting.runs.stored import read_config
 
 # Keys, or the first parts of keys, that change neither a training nor its numbers.
-DISPLAY = ("paths", "resume", "retry_failed", "logger", "callbacks.progress", "callbacks.grids")
+DISPLAY = ("paths", "resume", "retry_failed", "trust", "logger")
+DISPLAY += ("callbacks.progress", "callbacks.grids")
 DISPLAY += ("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.profiler")
 DISPLAY += ("data.num_workers",)
 # What follows from `tokenizer.run`, and is put in when a training starts.
