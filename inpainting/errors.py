@@ -1,5 +1,6 @@
 """Errors for the user: one sentence that names the file or key and says what to type."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -58,15 +59,33 @@ def is_first_process() -> bool:
     return all(os.environ.get(key, "0") == "0" for key in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
-def for_the_user(error: BaseException) -> InputError | NonFiniteLossError | None:
+class DiskError(RuntimeError):
+    """Nothing more can be written; the exit status is 1."""
+
+    status = 1
+
+
+NOTHING_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def for_the_user(error: BaseException) -> InputError | NonFiniteLossError | DiskError | None:
     """Return the first error of this module among `error` and its causes, or None.
 
-    Hydra wraps the errors of the objects it instantiates.
+    Hydra wraps the errors of the objects it instantiates. A disk that is full, or that cannot be
+    written to, is no fault of the program, wherever it is found.
     """
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, (InputError, NonFiniteLossError)):
+    while cause is not None:
+        if isinstance(cause, (InputError, NonFiniteLossError, DiskError)):
+            return cause
+        if isinstance(cause, OSError) and cause.errno in NOTHING_WRITTEN:
+            where = f" to {cause.filename}" if cause.filename else ""
+            return DiskError(
+                f"nothing can be written{where} ({cause.strerror}): make room there, or type "
+                "another folder; what was written whole before is kept"
+            )
         cause = cause.__cause__
-    return cause
+    return None
 
 
 @contextmanager
@@ -74,8 +93,8 @@ def one_sentence() -> Iterator[None]:
     """Turn an error of this module into one line on stderr, without a traceback, and exit.
 
     Raises:
-        SystemExit: the block raised `InputError` (status 2) or `NonFiniteLossError` (status 1), or
-            Ctrl-C ended it (status 130).
+        SystemExit: the block raised `InputError` (status 2), `NonFiniteLossError` or an error of a
+            full disk (status 1), or Ctrl-C ended it (status 130).
     """
     try:
         yield

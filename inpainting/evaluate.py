@@ -18,7 +18,9 @@ from inpainting import CONF, help_text
 from inpainting.errors import exits_with_one_sentence
 from inpainting.runs import naming
 from inpainting.runs.arguments import evaluation_arguments
+from inpainting.runs.file_names import with_quotes
 from inpainting.runs.folder import claimed, failure_noted
+from inpainting.runs.starting import start
 from inpainting.runs.typed import check_typed
 from inpainting.stopping import stops_by_signal
 from inpainting.sweeps.job import run_job
@@ -44,9 +46,9 @@ def main() -> None:
     """Compose the configuration from the run's overrides and the typed ones, and measure."""
     help_text.answer_version(sys.argv[1:])
     naming.register_names()
-    sys.argv[1:] = evaluation_arguments(sys.argv[1:])
+    sys.argv[1:] = evaluation_arguments(with_quotes(sys.argv[1:]))
     check_typed("evaluate", sys.argv[1:])
-    run()
+    start(run)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ def help_of(command: str) -> str:
         "\n".join(_entry(key, text) for key, text in _keys(command).items()),
         "Any key of the configuration can be typed, such as model.width=16 trainer.max_epochs=5 "
         "data.batch_size=64:\n--cfg job prints all of them, and the yaml of each option, in the "
-        "folder conf/, says what they are.\n-m runs every combination of values with commas: "
+        "folder conf/, says what they are.\nFile names are typed as they are, in the "
+        "shell's quotes: 'input=a, b (1).png'\n-m runs every combination of values with commas: "
         "seed=0,1,2. --hydra-help lists Hydra's own options.\nTab completion: "
         f'eval "$(inpainting-{command} -sc install=bash)"',
     ]

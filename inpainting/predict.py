@@ -14,7 +14,9 @@ from omegaconf import DictConfig
 from inpainting import CONF, help_text
 from inpainting.errors import InputError, exits_with_one_sentence
 from inpainting.runs.arguments import evaluation_arguments, several
+from inpainting.runs.file_names import with_quotes
 from inpainting.runs.folder import claimed
+from inpainting.runs.starting import start
 from inpainting.runs.typed import check_typed
 from inpainting.stopping import stops_by_signal
 
@@ -39,9 +41,9 @@ def main() -> None:
             "-m: predict fills with one setting at a time; type the command once for each, with "
             "another out=FOLDER"
         )
-    sys.argv[1:] = evaluation_arguments(sys.argv[1:])
+    sys.argv[1:] = evaluation_arguments(with_quotes(sys.argv[1:]))
     check_typed("predict", sys.argv[1:])
-    run()
+    start(run)
 
 
 if __name__ == "__main__":

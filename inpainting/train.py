@@ -18,8 +18,10 @@ from omegaconf import DictConfig
 from inpainting import CONF, help_text
 from inpainting.errors import exits_with_one_sentence
 from inpainting.runs.arguments import resume_arguments
+from inpainting.runs.file_names import with_quotes
 from inpainting.runs.folder import claimed, failure_noted
 from inpainting.runs.interrupted import requeued, says_how_to_continue
+from inpainting.runs.starting import start
 from inpainting.runs.typed import check_typed
 from inpainting.stopping import stops_by_signal
 from inpainting.sweeps.job import run_job
@@ -51,9 +53,9 @@ def run(config: DictConfig) -> float | None:
 def main() -> None:
     """Compose the configuration from the command line, and train."""
     help_text.answer_version(sys.argv[1:])
-    sys.argv[1:] = resume_arguments(sys.argv[1:])
+    sys.argv[1:] = resume_arguments(with_quotes(sys.argv[1:]))
     check_typed("train", sys.argv[1:])
-    run()
+    start(run)
 
 
 if __name__ == "__main__":

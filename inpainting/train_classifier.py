@@ -14,6 +14,8 @@ from omegaconf import DictConfig
 from inpainting import CONF, help_text
 from inpainting.errors import InputError, exits_with_one_sentence
 from inpainting.runs.arguments import check_free
+from inpainting.runs.file_names import with_quotes
+from inpainting.runs.starting import start
 from inpainting.runs.typed import check_typed
 
 
@@ -43,9 +45,10 @@ def run(config: DictConfig) -> None:
 def main() -> None:
     """Compose the configuration from the command line, and train."""
     help_text.answer_version(sys.argv[1:])
+    sys.argv[1:] = with_quotes(sys.argv[1:])
     check_free(sys.argv[1:])
     check_typed("train_classifier", sys.argv[1:])
-    run()
+    start(run)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
         ([*SHORT, "trainer.limit_val_batches=0.001"], ["trainer.limit_val_batches=1"]),
         ([*SHORT, "trainer.limit_test_batches=0.001"], ["trainer.limit_test_batches=1"]),
         ([*SHORT, "trainer.precision=bf16-mixt"], ["bf16-mixt", "bf16-mixed"]),
-        ([*SHORT, "trainer.precision=bf16-true"], ["bf16-true", "trainer.precision=bf16-mixed"]),
+        ([*SHORT, "trainer.precision=bf16-true"], ["bf16-true", "bf16-mixed"]),
         ([*SHORT, "trainer.devices=two"], ["trainer.devices=two", "trainer.devices=2"]),
         ([*SHORT, "trainer.accelerator=gpus"], ["gpus", "Available names"]),
         ([*SHORT, "trainer.max_epochs=0"], ["trainer.max_epochs=1"]),
@@ -172,10 +172,25 @@ def test_a_damaged_checkpoint_is_named(failure, run: Path) -> None:
         (run / "aside").rename(run / "checkpoints" / name)
 
 
+def test_weights_that_are_not_finite_are_refused(failure, run: Path) -> None:
+    path = run / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    next(iter(checkpoint["state_dict"].values())).view(-1)[0] = torch.nan
+    torch.save(checkpoint, path)
+    message = failure("evaluate", "run=run")
+    assert "best.ckpt are not finite" in message and "another checkpoint" in message
+
+
+def test_weights_alone_cannot_be_resumed(failure, run: Path) -> None:
+    shutil.copy(run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt")
+    message = failure("train", "resume=run")
+    assert "holds weights alone" in message and "init_from=" in message
+
+
 def test_weights_of_another_network_are_refused(failure, run: Path) -> None:
     before = contents(run)
     message = failure("train", "init_from=run", *SHORT, "model.width=12")
-    assert "another network" in message and "init_from" in message
+    assert "another network" in message and "init_from" in message and len(message) < 500
     save(run.parent / "photo.png", 40, 40)
     save(run.parent / "hole.png", 40, 40, hole=255)
     predict = "predict run=run input=photo.png masks=hole.png"

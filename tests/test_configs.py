@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 from inpainting import CONF
+from inpainting.runs.checked import check_values
 from inpainting.tasks.tokenizer import settle_tokenizer
 
 
@@ -20,6 +21,19 @@ def options(group: str) -> list[str]:
         path.relative_to(folder).with_suffix("").as_posix()
         for path in sorted(folder.rglob("*.yaml"))
     ]
+
+
+@pytest.fixture
+def composed(composed):
+    """Compose as the command line would, and check the values as it would."""
+
+    def checked(*overrides: str) -> DictConfig:
+        config = composed(*overrides)
+        if "???" not in OmegaConf.to_yaml(config):  # a run that a test puts in later
+            check_values(config)
+        return config
+
+    return checked
 
 
 def resolved(config: DictConfig, key: str) -> DictConfig:

@@ -154,6 +154,17 @@ def test_two_runs_at_once_decode_once(root, monkeypatch):
     assert arrays.read(folders[0], "train").images.shape == (17, 16, 16, 3)
 
 
+def test_a_flipped_byte_in_the_cache_is_found(root):
+    made = folder(root).folder
+    path = made / "train.npy"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    arrays.read(made, "val")
+    with pytest.raises(InputError, match=r"train.npy has changed since it was written: delete"):
+        arrays.read(made, "train")
+
+
 def test_another_file_or_setting_decodes_anew(root):
     first = folder(root).folder
     path = root / "cats" / "deep" / "0.png"

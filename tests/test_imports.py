@@ -31,7 +31,7 @@ TARGETS = {
 }
 FRAMEWORKS = {"lightning", "hydra", "omegaconf", "wandb"}
 # What a part may import of ours, besides itself and what stands at the bottom.
-BOTTOM = {"errors", "rng", "atomic", "stopping"}
+BOTTOM = {"errors", "rng", "atomic", "stopping", "values"}
 ALLOWED = {
     "images": set(),
     "losses": set(),

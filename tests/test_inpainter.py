@@ -165,6 +165,20 @@ def test_mean_fill_is_the_mean_of_the_known_pixels(composed) -> None:
     assert torch.allclose(completion[:, 6, 7], known.mean(1))
 
 
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (1, 1)])
+def test_a_classical_fill_of_a_line_repeats_and_reads_nothing_beyond_it(composed, shape) -> None:
+    image, mask = torch.rand(1, 1, *shape), torch.zeros(1, 1, *shape)
+    mask.view(-1)[: max(1, mask.numel() // 4)] = 1
+    for name in ("telea", "navier_stokes"):
+        method = instantiate(composed(f"model={name}", "data=digits").model)
+        fills = set()
+        for value in range(40):  # what lies beyond the image differs
+            for size in (shape[0] * shape[1], 3 * shape[1] + 6, 1000):
+                torch.full((size,), value, dtype=torch.uint8).numpy().copy()
+            fills.add(method.complete(image, mask).numpy().tobytes())
+        assert len(fills) == 1
+
+
 @pytest.mark.parametrize("name", ["telea", "navier_stokes"])
 def test_classical_fills_continue_what_surrounds_the_hole(composed, name: str) -> None:
     method = instantiate(composed(f"model={name}").model)

@@ -253,6 +253,12 @@ def test_mask_files_white_or_black_is_the_hole(tmp_path):
     assert torch.equal(draw(Files(path, hole="black")), 1 - hole)
 
 
+def test_masks_without_any_hole_are_refused(tmp_path):
+    save(np.zeros((4, 4)), tmp_path / "black.png")
+    with pytest.raises(InputError, match=r"no mask has a hole.*mask.hole=black"):
+        draw(Files(str(tmp_path / "black.png")))
+
+
 def test_two_valued_mask_files_stay_so_and_soft_ones_stay_soft(tmp_path):
     circle = np.hypot(*np.mgrid[-32:32, -32:32]) < 20
     hard = draw(Files(str(save(circle * 255, tmp_path / "hard.png"))), 1, 24, 36)

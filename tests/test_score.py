@@ -30,7 +30,7 @@ from inpainting.runs.collect import collect
 from inpainting.score import parse
 from inpainting.scoring.items import find_completions
 from inpainting.scoring.order import Session, order
-from inpainting.scoring.scores import read_scores
+from inpainting.scoring.scores import append_score, read_scores
 
 ROWS = ("mse_adv_10", "batch_256", "phases_253")
 
@@ -251,6 +251,29 @@ def test_what_is_no_score_is_refused(client, sweep: Path, marks: tuple) -> None:
     answer = client.post("/score?scorer=anna", json=content)
     assert answer.status_code == 400 and "from 1 to 10" in answer.get_json()["error"]
     assert not (sweep / "scores").exists()
+
+
+@pytest.mark.parametrize("body", ["[]", "null", "3", '"x"', '{"item": []}', '{"item": {}}', "{"])
+def test_a_malformed_body_is_refused(client, sweep: Path, body: str) -> None:
+    answer = client.post("/score?scorer=anna", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert not (sweep / "scores").exists()
+
+
+def test_a_large_body_is_refused_unread(client) -> None:
+    body = '{"item": "' + 20_000 * "x" + '"}'
+    answer = client.post("/score?scorer=anna", data=body, content_type="application/json")
+    assert answer.status_code == 413
+
+
+def test_a_torn_last_line_is_scored_again(client, sweep: Path) -> None:
+    first = state(client)["item"]
+    score(client, score(client, first, 5, 6)["item"], 7, 8)
+    path = sweep / "scores" / "anna.csv"
+    path.write_bytes(path.read_bytes()[:-20])
+    assert [one.local_score for one in read_scores(path)] == [5]
+    append_score(path, read_scores(path)[0])
+    assert [one.local_score for one in read_scores(path)] == [5, 5]
 
 
 def test_other_sites_cannot_score_or_read(client, sweep: Path) -> None:

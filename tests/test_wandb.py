@@ -215,11 +215,23 @@ def test_it_goes_online_only_with_a_key_and_what_is_typed_wins(tmp_path: Path, m
     assert mode(offline=False) is None
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password " + 40 * "0")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setattr("inpainting.loggers.dashboard.is_reachable", lambda: True)
     assert has_key() and mode() is None
     assert mode(offline=True) == "offline"
     monkeypatch.delenv("NETRC")
     monkeypatch.setenv("WANDB_API_KEY", 40 * "0")
     assert has_key()
+
+
+def test_a_key_without_a_network_logs_offline(tmp_path: Path, monkeypatch, caplog) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", 40 * "0")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # where nothing listens
+    for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    wandb.teardown()
+    assert Dashboard(save_dir=str(tmp_path))._mode() == "offline"
+    assert "cannot be reached" in caplog.text
+    wandb.teardown()
 
 
 def test_a_view_needs_a_sweep_and_a_key(failure) -> None:

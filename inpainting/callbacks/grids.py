@@ -13,6 +13,7 @@ from inpainting.images.algebra import erase
 from inpainting.images.crops import crop, local_corners, local_size
 from inpainting.images.evaluated import Evaluated
 from inpainting.images.grid import HOLE, image_grid
+from inpainting.values import Count, Share
 
 SHOWN = ("index", "image", "mask", "prediction", "completion", "ways")  # fields of `Completed`
 
@@ -31,7 +32,7 @@ class ImageGrids(Callback):
         local_share: side of the local crop as a share of the image's side
     """
 
-    def __init__(self, folder: str, count: int, cell: int, local_share: float):
+    def __init__(self, folder: str, count: Count, cell: Count, local_share: Share):
         self.folder, self.count = Path(folder), count
         self.cell, self.local_share = cell, local_share
         self.shown: dict[str, Tensor] = {}

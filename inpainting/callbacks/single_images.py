@@ -11,6 +11,7 @@ from torch import Tensor
 from inpainting.images.algebra import erase, to_eight_bits
 from inpainting.images.evaluated import Evaluated
 from inpainting.images.saved import KINDS, saved_image, saved_indices
+from inpainting.values import Natural
 
 
 class SingleImages(Callback):
@@ -24,7 +25,7 @@ class SingleImages(Callback):
         count: only images whose index is below this number are written; 0 writes none
     """
 
-    def __init__(self, folder: str, count: int):
+    def __init__(self, folder: str, count: Natural):
         self.folder, self.count = Path(folder), count
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -160,9 +160,7 @@ def write_manifest(
     splits = {}
     for split in SPLITS:
         array = np.load(folder / f"{split}.npy", mmap_mode="r")
-        with open(folder / f"{split}.npy", "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        splits[split] = {"shape": array.shape, "sha256": digest}
+        splits[split] = {"shape": array.shape, "sha256": _digest(folder / f"{split}.npy")}
     manifest = {
         "version": VERSION,
         "settings": settings,
@@ -171,6 +169,12 @@ def write_manifest(
         "splits": splits,
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file; a gigabyte takes about a second."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_prepared(folder: Path) -> bool:
@@ -216,6 +220,8 @@ def read(folder: Path, split: str) -> Split:
         raise InputError(
             f"{folder} has no readable {split} split ({error}): delete the folder"
         ) from error
+    if images.shape == shape and _digest(array) != manifest["splits"][split].get("sha256"):
+        raise InputError(f"{array} has changed since it was written: delete {folder}")
     if images.shape != shape or images.dtype != np.uint8:
         raise InputError(
             f"{array} is {images.dtype} {images.shape}, not uint8 {shape}: delete {folder}"

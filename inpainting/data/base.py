@@ -9,7 +9,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from inpainting.data.dataset import Batch, ImageDataset, as_read, draw_masks
 from inpainting.data.order import EpochGenerators, TrainingOrder
 from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind
+from inpainting.values import Count, Natural, Seed, Side
 
 DRAW_FIXED_HOLES = 2  # independent of the streams of `inpainting.data.order`
 
@@ -60,16 +61,16 @@ class InpaintingDataModule(LightningDataModule):
         self,
         *,
         mask: Kind,
-        image_size: int,
+        image_size: Side,
         channels: int,
-        batch_size: int,
-        eval_batch_size: int,
-        num_workers: int,
-        seed: int,
-        split_seed: int,
-        eval_mask_seed: int,
+        batch_size: Count,
+        eval_batch_size: Count,
+        num_workers: Natural,
+        seed: Seed,
+        split_seed: Natural,
+        eval_mask_seed: Natural,
         augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
-        train_holes: str = "dynamic",
+        train_holes: Literal["dynamic", "fixed"] = "dynamic",
         attributes: Sequence[str] = (),
     ):
         super().__init__()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock
@@ -21,6 +21,7 @@ from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError
 from inpainting.images.files import Window, read_uint8
+from inpainting.values import Share
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Listing:
     attributes: dict[str, np.ndarray] = field(default_factory=dict)
     window: Window | None = None
 
-    def indices(self, shares: Sequence[float], split_seed: int) -> dict[str, np.ndarray]:
+    def indices(self, shares: Sequence[Share], split_seed: int) -> dict[str, np.ndarray]:
         """Return the indices of each split's files by name, in the order of the files if given."""
         if self.splits is None:
             return arrays.split_indices(len(self.files), shares, split_seed)
@@ -184,8 +185,8 @@ class DecodedDataModule(InpaintingDataModule):
         *,
         root: str | Path | None,
         cache: str | Path,
-        shares: Sequence[float] = (0.85, 0.10, 0.05),
-        on_error: str = "stop",
+        shares: Sequence[Share] = (0.85, 0.10, 0.05),
+        on_error: Literal["stop", "skip"] = "stop",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)

@@ -17,6 +17,7 @@ from inpainting.data.arrays import SPLITS, Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.data.drawn_face import draw_face
 from inpainting.errors import InputError, check_whole
+from inpainting.values import Count
 
 ATTRIBUTES = ("smiling", "eyeglasses")
 
@@ -36,7 +37,7 @@ class FacesDataModule(InpaintingDataModule):
         InputError: a count is below 1, or there are not three.
     """
 
-    def __init__(self, *, counts: Sequence[int], cache: str | Path, **options: Any):
+    def __init__(self, *, counts: Sequence[Count], cache: str | Path, **options: Any):
         super().__init__(**options)
         if len(counts) != 3:
             raise InputError(f"data.counts={list(counts)}: type three numbers of faces")

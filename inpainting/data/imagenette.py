@@ -11,6 +11,7 @@ from inpainting.data.arrays import is_prepared
 from inpainting.data.decoded import DecodedDataModule, Listing, file_version
 from inpainting.errors import InputError, check_choice
 from inpainting.images.listing import list_images
+from inpainting.values import Share
 
 SIZES = {"160px": "imagenette2-160", "320px": "imagenette2-320", "full": "imagenette2"}
 CLASSES = {
@@ -50,7 +51,7 @@ class ImagenetteDataModule(DecodedDataModule):
         *,
         classes: Sequence[str],
         size: str,
-        val_share: float,
+        val_share: Share,
         download: bool,
         root: str | Path | None,
         **options: Any,

@@ -9,6 +9,7 @@ from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.data.digits import as_split
 from inpainting.errors import InputError
+from inpainting.values import Share
 
 
 class MNISTDataModule(InpaintingDataModule):
@@ -26,7 +27,7 @@ class MNISTDataModule(InpaintingDataModule):
         InputError: `val_share` is not between 0 and 1.
     """
 
-    def __init__(self, *, root: str | None, download: bool, val_share: float, **kwargs: Any):
+    def __init__(self, *, root: str | None, download: bool, val_share: Share, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 < val_share < 1:
             raise InputError(f"data.val_share={val_share}: type a share above 0 and below 1")

@@ -18,6 +18,7 @@ from inpainting.data.arrays import SPLITS, Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError
 from inpainting.images.files import read_photo
+from inpainting.values import Count, Positive
 
 # The colour photographs in the scikit-image wheel. Left out are images that are not everyday scenes
 # (retina, tissue section, Hubble field, colour wheel) and motorcycle_right, which shows the same
@@ -63,8 +64,8 @@ class PhotosDataModule(InpaintingDataModule):
     def __init__(
         self,
         *,
-        patches: Sequence[int] = (3000, 200, 150),
-        scales: Sequence[float] = (1, 1.5, 2),
+        patches: Sequence[Count] = (3000, 200, 150),
+        scales: Sequence[Positive] = (1, 1.5, 2),
         **kwargs: Any,
     ):
         super().__init__(**kwargs)

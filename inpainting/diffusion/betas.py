@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from inpainting.errors import check_whole
+from inpainting.values import Count
 
 LARGEST_BETA = 0.999  # a beta of 1 would make abar 0, which estimates of x_0 divide by
 
 
-def linear_betas(timesteps: int, first: float = 1e-4, last: float = 0.02) -> Tensor:
+def linear_betas(timesteps: Count, first: float = 1e-4, last: float = 0.02) -> Tensor:
     """Return betas on a straight line (arXiv 2006.11239, section 4).
 
     Args:
@@ -33,7 +34,7 @@ def linear_betas(timesteps: int, first: float = 1e-4, last: float = 0.02) -> Ten
     return betas.clamp(max=LARGEST_BETA)
 
 
-def cosine_betas(timesteps: int) -> Tensor:
+def cosine_betas(timesteps: Count) -> Tensor:
     """Return betas under which abar falls like a squared cosine (arXiv 2102.09672, eq. 17).
 
     Args:

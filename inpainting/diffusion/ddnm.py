@@ -11,6 +11,7 @@ from inpainting.diffusion.process import Diffusion
 from inpainting.diffusion.steps import check_eta, steps_down
 from inpainting.diffusion.walk import Sampler, empty_pair
 from inpainting.rng import Generators, normal_
+from inpainting.values import Share
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class DDNM(Sampler):
             0.246 at 0.85 and 0.202 at 1
     """
 
-    eta: float | None = 1.0
+    eta: Share | None = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

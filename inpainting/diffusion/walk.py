@@ -12,6 +12,7 @@ from inpainting.diffusion.jumps import jump_schedule, network_calls
 from inpainting.diffusion.process import Diffusion
 from inpainting.errors import InputError, check_whole
 from inpainting.rng import Generators
+from inpainting.values import Count
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Sampler(ABC):
         InputError: a number is out of range, or a jump is as long as the walk.
     """
 
-    steps: int
-    jump_length: int
-    jump_n_sample: int
+    steps: Count
+    jump_length: Count
+    jump_n_sample: Count
     guidance: Guidance = field(default_factory=Unguided, kw_only=True)
 
     def __post_init__(self) -> None:

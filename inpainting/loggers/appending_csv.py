@@ -9,14 +9,14 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from inpainting.atomic import replacing
+from inpainting.runs.stored import read_lines
 
 
 class _AppendingWriter(ExperimentWriter):
     def _check_log_dir_exists(self) -> None:
         path = Path(self.metrics_file_path)
         if path.is_file():
-            with open(path, newline="") as file:
-                self.metrics_keys = next(csv.reader(file), [])
+            self.metrics_keys = next(iter(read_lines(path)), [])
 
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
         path = Path(self.metrics_file_path)
@@ -73,10 +73,8 @@ def drop_rows_after(path: Path, step: int, validated: bool) -> None:
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """Return the header and the whole rows; rows are appended, so the last may be cut short."""
-    with open(path, newline="") as file:
-        reader = csv.DictReader(file)
-        rows = [row for row in reader if None not in row and None not in row.values()]
-    return list(reader.fieldnames or []), rows
+    header, *lines = read_lines(path) or [[]]
+    return header, [dict(zip(header, row, strict=True)) for row in lines if len(row) == len(header)]
 
 
 def _write(path: Path, header: list[str], rows: list[dict[str, str]]) -> None:

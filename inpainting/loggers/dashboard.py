@@ -3,13 +3,17 @@
 wandb is imported only when a run begins, so that nobody who does not use it waits for the import.
 """
 
+import logging
 import math
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from hydra.core.hydra_config import HydraConfig
 from lightning import Trainer
@@ -22,6 +26,8 @@ from inpainting.metrics.columns import Columns, ranked
 from inpainting.runs.folder import SWEEP_JOB
 from inpainting.runs.provenance import provenance
 from inpainting.runs.results import Result
+
+log = logging.getLogger(__name__)
 
 AXIS = "batch"  # training batches from 0, as `step` in metrics.csv
 
@@ -38,6 +44,21 @@ def has_key() -> bool:
         update_session=False,
     )
     return found is not None
+
+
+def is_reachable() -> bool:
+    """Return False if no connection to wandb's server can be made; a proxy is taken at its word."""
+    import wandb
+
+    address = urlsplit(wandb.setup().settings.base_url)
+    if getproxies().get(address.scheme):
+        return True
+    try:
+        port = address.port or {"http": 80}.get(address.scheme, 443)
+        with socket.create_connection((address.hostname, port), timeout=10):
+            return True
+    except OSError:
+        return False
 
 
 class Dashboard(WandbLogger):
@@ -91,7 +112,13 @@ class Dashboard(WandbLogger):
     def _mode(self) -> str | None:
         """Return the mode for `wandb.init`; None leaves the mode to the environment."""
         if self._write_only is None:
-            return None if "WANDB_MODE" in os.environ or has_key() else "offline"
+            if "WANDB_MODE" in os.environ:
+                return None
+            if not has_key():
+                return "offline"
+            if not is_reachable():  # where wandb would try for minutes and then fail
+                log.warning("Weights & Biases cannot be reached, so this run is logged offline")
+                return "offline"
         return "offline" if self._write_only else None
 
     def _begin(self) -> Any:

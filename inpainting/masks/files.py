@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +29,7 @@ class Files:
     """
 
     path: str
-    hole: str = "white"
+    hole: Literal["white", "black"] = "white"
     flip: bool = False
 
     def __post_init__(self) -> None:
@@ -63,4 +64,9 @@ def _read_bank(kind: Files, height: int, width: int, device: torch.device) -> Te
                 f"{file} has no known pixel at {height}x{width}: leave it out, or type "
                 "mask.hole=black if black marks its hole"
             )
+    if not bank.any():
+        raise InputError(
+            f"mask.path={kind.path}: no mask has a hole at {height}x{width}: type another path, or "
+            f"mask.hole={'black' if kind.hole == 'white' else 'white'} if that is the hole's colour"
+        )
     return bank.to(device)

@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind, Range, as_range, spans, to_pixels, uniform_inclusive
+from inpainting.values import Weight
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Rectangle:
         count: number of rectangles, or its range; they may overlap
     """
 
-    min_side: float = 0.3125
-    max_side: float = 0.40625
+    min_side: Weight = 0.3125
+    max_side: Weight = 0.40625
     aspect: Range | None = None
     area: Range | None = None
     count: int | Sequence[int] = 1
@@ -139,7 +140,7 @@ class Mixed:
     """
 
     kinds: dict[str, Kind]
-    weights: dict[str, float]
+    weights: dict[str, Weight]
 
     def __post_init__(self) -> None:
         if self.kinds.keys() != self.weights.keys():

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from inpainting.errors import InputError
 from inpainting.masks.drawing import Range, as_range, uniform_inclusive
+from inpainting.values import Count, Natural, Weight
 
 _TRIES = 200  # drawings per mask before `max_share` is refused as too small
 
@@ -43,10 +44,10 @@ class Strokes:
     segments: Range
     length: Range
     width: Range
-    turn: float = 2.0
+    turn: Weight = 2.0
     max_share: float = 0.5
-    bank_size: int = 256
-    bank_seed: int = 0
+    bank_size: Count = 256
+    bank_seed: Natural = 0
 
     def __post_init__(self) -> None:
         for name in ("strokes", "segments", "length", "width"):

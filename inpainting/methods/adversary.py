@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import torch
 from lightning.pytorch.utilities import rank_zero_only
@@ -16,6 +17,7 @@ from inpainting.losses import (
 )
 from inpainting.nn.cvae_gan import FaceDiscriminator
 from inpainting.nn.diff_augment import DiffAugment
+from inpainting.values import Weight
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +55,10 @@ class Adversary(nn.Module):
         self,
         *,
         network: FaceDiscriminator,
-        loss: str,
-        weight: float,
-        feature_weight: float,
-        penalty_weight: float,
+        loss: Literal["logistic", "hinge"],
+        weight: Weight,
+        feature_weight: Weight,
+        penalty_weight: Weight,
         separate_steps: bool,
         augment: Sequence[str],
     ):

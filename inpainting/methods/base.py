@@ -8,7 +8,7 @@ class also fits images of any size to the network and evaluates.
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from inpainting.methods.evaluation import Batch, EvaluationSteps
 from inpainting.methods.sizes import padded, through_windows
 from inpainting.methods.training import TrainingHooks
 from inpainting.rng import Generators
+from inpainting.values import Bounds, Count, Natural, Side
 
 
 class Inpainter(TrainingHooks, EvaluationSteps):
@@ -60,12 +61,12 @@ class Inpainter(TrainingHooks, EvaluationSteps):
         *,
         channels: int,
         fill: Fill = 0.0,
-        fixed_size: int | None = None,
-        val_completions: int | None = None,
-        num_completions: int = 1,
-        completion_seed: int = 0,
+        fixed_size: Side | None = None,
+        val_completions: Natural | None = None,
+        num_completions: Count = 1,
+        completion_seed: Natural = 0,
         attributes: Sequence[str] = (),
-        emphasis: float = 1.0,
+        emphasis: Annotated[float, Bounds(1)] = 1.0,
         lr_schedule: Callable[[float], float] | None = None,
     ):
         super().__init__(lr_schedule)

@@ -11,7 +11,9 @@ from inpainting.errors import InputError
 from inpainting.images.algebra import known_mean
 from inpainting.methods.base import Inpainter
 from inpainting.rng import Generators
+from inpainting.values import Positive
 
+LEAST_SIDE = 3  # px that OpenCV's algorithms can look at
 ALGORITHMS = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
 
 
@@ -46,7 +48,7 @@ class OpenCVFill(Inpainter):
 
     trained = False
 
-    def __init__(self, algorithm: str, radius: float = 3.0, **options: Any):
+    def __init__(self, algorithm: str, radius: Positive = 3.0, **options: Any):
         super().__init__(**options)
         if algorithm not in ALGORITHMS:
             raise InputError(f"model.algorithm={algorithm}: type {' or '.join(ALGORITHMS)}")
@@ -68,6 +70,9 @@ class OpenCVFill(Inpainter):
 
     def _fill(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         """Fill one image (H, W, C) of type uint8; OpenCV accepts 1 or 3 channels."""
-        image = np.ascontiguousarray(image)
+        height, width, _ = image.shape
+        # In an image of one row or column OpenCV reads beyond it, and fills with whatever is there.
+        more = (0, LEAST_SIDE - min(height, LEAST_SIDE)), (0, LEAST_SIDE - min(width, LEAST_SIDE))
+        image, hole = np.pad(image, (*more, (0, 0)), "edge"), np.pad(hole, more, "edge")
         filled = cv2.inpaint(image, hole, self.radius, ALGORITHMS[self.algorithm])
-        return filled.reshape(image.shape)
+        return filled.reshape(image.shape)[:height, :width]

@@ -17,6 +17,7 @@ from inpainting.images.algebra import erase
 from inpainting.losses import absolute_error, focal_frequency, squared_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.rng import Generators
+from inpainting.values import Weight
 
 # Chosen by name: Hydra checks a function made with `_partial_` at every call, which takes 0.1 ms.
 LOSSES = {"squared_error": squared_error, "absolute_error": absolute_error}
@@ -45,7 +46,7 @@ class ConvAE(Inpainter):
         *,
         network: nn.Module,
         loss: str,
-        frequency_weight: float,
+        frequency_weight: Weight,
         region: str,
         target: str,
         optimizer: Callable[[Any], Optimizer],

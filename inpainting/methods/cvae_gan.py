@@ -7,13 +7,13 @@ saturating; predictions join the known pixels without a seam; and averaged weigh
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from inpainting.errors import InputError, check_choice
+from inpainting.errors import InputError
 from inpainting.images.algebra import composite, erase
 from inpainting.images.membrane import membrane
 from inpainting.losses import cross_entropy, prior_divergence
@@ -24,6 +24,7 @@ from inpainting.nn.cvae_gan import ConditionalVAE
 from inpainting.nn.frozen import frozen
 from inpainting.rng import Generators, normal_
 from inpainting.schedules import FINE_TUNING, PRETRAINING, WARM_UP, Stages
+from inpainting.values import Share, Weight
 
 
 class CVAEGAN(Inpainter):
@@ -69,13 +70,13 @@ class CVAEGAN(Inpainter):
         network: ConditionalVAE,
         adversary: Adversary,
         stages: Stages,
-        reconstruction_weight: float,
-        prior_weight: float,
-        hole_weight: float,
-        temperature: float,
+        reconstruction_weight: Weight,
+        prior_weight: Weight,
+        hole_weight: Weight,
+        temperature: Weight,
         seamless: bool,
-        ema_decay: float,
-        discriminator_input: str,
+        ema_decay: Share,
+        discriminator_input: Literal["raw", "composite"],
         optimizer: Callable[[Any], Optimizer],
         optimizer_discriminator: Callable[[Any], Optimizer],
         optimizer_fine_tuning: Callable[[Any], Optimizer],
@@ -88,7 +89,6 @@ class CVAEGAN(Inpainter):
                 f"model.ema_decay={ema_decay} model.temperature={temperature}: type a decay from 0 "
                 "up to below 1, and a temperature of 0 or more"
             )
-        check_choice("model.discriminator_input", discriminator_input, ("raw", "composite"))
         self.network, self.average = network, Average(network)
         self.adversary, self.stages = adversary, stages
         self.reconstruction_weight, self.prior_weight = reconstruction_weight, prior_weight
@@ -103,7 +103,7 @@ class CVAEGAN(Inpainter):
         masked_image: Tensor,
         attributes: Tensor | None,
         generator: Generators,
-        temperature: float = 1.0,
+        temperature: Weight = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Decode a sample of each latent; return its logits, and the latent's mean and logvar."""
         mean, logvar = network.encode(masked_image)

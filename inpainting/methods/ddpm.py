@@ -24,6 +24,7 @@ from inpainting.methods.base import Batch, Inpainter
 from inpainting.nn.average import Average, decay_after
 from inpainting.nn.folded import Folded
 from inpainting.rng import Generators, normal_, random_times
+from inpainting.values import Count, Share
 
 SECONDS_BETWEEN_LINES = 60  # between two lines of progress during a long sampling
 
@@ -60,9 +61,9 @@ class DDPM(Inpainter):
         network: nn.Module,
         betas: Tensor,
         objective: str,
-        ema_decay: float,
+        ema_decay: Share,
         sampler: Sampler,
-        candidates: int,
+        candidates: Count,
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):

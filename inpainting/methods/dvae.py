@@ -8,7 +8,7 @@ on demand.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -18,6 +18,7 @@ from inpainting.losses import absolute_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.rng import Generators
 from inpainting.tokens.dvae import DiscreteAutoencoder, logit_laplace, squeezed, uniform_divergence
+from inpainting.values import Positive, Weight
 
 
 class DVAE(Inpainter):
@@ -43,10 +44,10 @@ class DVAE(Inpainter):
         self,
         *,
         network: DiscreteAutoencoder,
-        reconstruction: str,
-        divergence_weight: float,
-        first_temperature: float,
-        last_temperature: float,
+        reconstruction: Literal["absolute_error", "logit_laplace"],
+        divergence_weight: Weight,
+        first_temperature: Positive,
+        last_temperature: Positive,
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):

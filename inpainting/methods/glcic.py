@@ -5,7 +5,7 @@ Transactions on Graphics 36(4), section 3. The report runs the phases inside eve
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from inpainting.nn.frozen import frozen
 from inpainting.nn.glcic import CompletionNetwork, ContextDiscriminator
 from inpainting.rng import Generators, default_generator
 from inpainting.schedules import Phases
+from inpainting.values import Count, Natural, Share, Weight
 
 COMPLETION, DISCRIMINATOR, JOINT = 0, 1, 2
 
@@ -80,18 +81,18 @@ class GLCIC(Inpainter):
         self,
         *,
         image_size: int,
-        width: int,
+        width: Count,
         mask_channel: bool,
-        dilations: Sequence[int],
-        bottleneck_convs: int,
+        dilations: Sequence[Count],
+        bottleneck_convs: Natural,
         head: str,
-        local_share: float,
-        phases: Sequence[float],
-        phase_schedule: str,
-        mse_region: str,
-        mse_weight: float,
-        adversarial_weight: float,
-        discriminator_input: str,
+        local_share: Share,
+        phases: Sequence[Share],
+        phase_schedule: Literal["epoch", "training"],
+        mse_region: Literal["image", "hole"],
+        mse_weight: Weight,
+        adversarial_weight: Weight,
+        discriminator_input: Literal["composite", "raw"],
         phase_stop: Sequence[float | None],
         optimizer_completion: Callable[[Any], Optimizer],
         optimizer_discriminator: Callable[[Any], Optimizer],

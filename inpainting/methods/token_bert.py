@@ -8,7 +8,7 @@ confidence (MaskGIT, arXiv 2202.04200) draw tokens instead of one shot that take
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from inpainting.nn.token_transformers import TokenEncoder
 from inpainting.rng import Generators
 from inpainting.tokens.decoding import Filled, Holes, in_rounds
 from inpainting.tokens.sampling import kept_hidden
+from inpainting.values import Count, Weight
 
 
 class TokenBERT(TokenInpainter):
@@ -41,10 +42,10 @@ class TokenBERT(TokenInpainter):
         self,
         *,
         network: Callable[..., TokenEncoder],
-        loss_on: str,
+        loss_on: Literal["hidden", "all"],
         reveal: bool,
-        rounds: int,
-        choice_temperature: float,
+        rounds: Count,
+        choice_temperature: Weight,
         **options: Any,
     ):
         super().__init__(**options)

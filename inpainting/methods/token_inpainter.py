@@ -7,7 +7,7 @@ start from the tokenizer's (`vectors=random` undoes it).
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from inpainting.rng import Generators
 from inpainting.tokens.decoding import Filled, Holes, TokenDrawing, holes_of
 from inpainting.tokens.masking import hidden_tokens
 from inpainting.tokens.tokenizer import Tokenizer
+from inpainting.values import Count, Natural
 
 
 class TokenInpainter(Inpainter):
@@ -62,12 +63,12 @@ class TokenInpainter(Inpainter):
         tokenizer: Tokenizer,
         tokenizer_weights: Callable[[Tokenizer, Any], dict[str, Any]],
         token_grids: Callable[[Tokenizer, Any], Tensor | None] | None,
-        vectors: str,
-        reach: int,
-        context: str,
-        train_tokens: int,
+        vectors: Literal["random", "tokenizer"],
+        reach: Natural,
+        context: Literal["erased", "clean"],
+        train_tokens: Count,
         drawing: TokenDrawing,
-        painting: str,
+        painting: Literal["drawn", "mean"],
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):

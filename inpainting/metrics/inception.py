@@ -16,6 +16,7 @@ from inpainting.metrics.base import SetMetric
 from inpainting.metrics.columns import distance_column
 from inpainting.metrics.totals import Totals
 from inpainting.metrics.weights import building, check_path, to_colour
+from inpainting.values import Count
 
 WEIGHTS = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
@@ -50,8 +51,8 @@ class InceptionDistances(SetMetric):
         self,
         weights: str | None = None,
         download: bool = False,
-        kid_subsets: int = 100,
-        kid_subset_size: int = 1000,
+        kid_subsets: Count = 100,
+        kid_subset_size: Count = 1000,
     ):
         check_path("metrics.inception.weights", weights)
         self.weights, self.kid_subsets, self.kid_subset_size = weights, kid_subsets, kid_subset_size

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -52,7 +53,12 @@ class LPIPS(ImageMetric):
     )
     packages = ("torchmetrics",)
 
-    def __init__(self, network: str = "alex", weights: str | None = None, download: bool = False):
+    def __init__(
+        self,
+        network: Literal["alex", "vgg", "squeeze"] = "alex",
+        weights: str | None = None,
+        download: bool = False,
+    ):
         if network not in NETWORKS:
             raise InputError(f"metrics.lpips.network={network}: type {', '.join(NETWORKS)}")
         check_path("metrics.lpips.weights", weights)

@@ -10,6 +10,7 @@ from inpainting.images.evaluated import Completed
 from inpainting.metrics.base import ImageMetric
 from inpainting.metrics.columns import Column
 from inpainting.metrics.ssim import RADIUS, structural_similarity
+from inpainting.values import Share
 
 MAX_PSNR = 100.0  # dB; identical images would score infinity, and so would the mean of their set
 
@@ -64,7 +65,7 @@ class Reconstruction(ImageMetric):
     )
     packages = ("torchmetrics",)
 
-    def __init__(self, local_share: float = 28 / 64):
+    def __init__(self, local_share: Share = 28 / 64):
         if not 0 < local_share <= 1:
             raise InputError(
                 f"metrics.reconstruction.local_share={local_share}: type a share above 0, up to 1"

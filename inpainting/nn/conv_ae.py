@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpainting.errors import InputError, check_whole
+from inpainting.values import Count
 
 
-def _check(image_size: int, least: int, latent: int) -> None:
+def _check(image_size: int, least: int, latent: Count) -> None:
     check_whole("model.network.latent", latent, 1)
     if image_size < least:
         raise InputError(
@@ -40,7 +41,7 @@ class DigitAutoencoder(nn.Module):
         InputError: `image_size` or `latent` is too small.
     """
 
-    def __init__(self, channels: int = 1, image_size: int = 28, latent: int = 4):
+    def __init__(self, channels: int = 1, image_size: int = 28, latent: Count = 4):
         super().__init__()
         _check(image_size, 9, latent)
         half = _halved(image_size, 1)
@@ -98,7 +99,7 @@ class ColourAutoencoder(nn.Module):
         InputError: `image_size` or `latent` is too small.
     """
 
-    def __init__(self, channels: int = 3, image_size: int = 512, latent: int = 128):
+    def __init__(self, channels: int = 3, image_size: int = 512, latent: Count = 128):
         super().__init__()
         _check(image_size, 33, latent)
         side = image_size

@@ -5,12 +5,14 @@ parameters of the authors' code; with attention the autoencoder has its 14,905,4
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from inpainting.errors import InputError, check_choice
+from inpainting.values import Count
 
 # Side of the map that the decoder unfolds a latent to; a larger one makes that layer explode.
 LARGEST_START = 16
@@ -111,12 +113,12 @@ class ConditionalVAE(nn.Module):
         self,
         channels: int = 3,
         image_size: int = 64,
-        width: int = 64,
-        latent: int = 512,
+        width: Count = 64,
+        latent: Count = 512,
         attributes: Sequence[str] = (),
-        embedding: int = 16,
+        embedding: Count = 16,
         attention: bool = False,
-        deviation: str = "standard",
+        deviation: Literal["standard", "as_coded"] = "standard",
     ):
         super().__init__()
         check_choice("model.network.deviation", deviation, ("standard", "as_coded"))
@@ -186,7 +188,7 @@ class FaceDiscriminator(nn.Module):
         self,
         channels: int = 3,
         image_size: int = 64,
-        width: int = 64,
+        width: Count = 64,
         norm: str = "batch",
         spectral: bool = False,
     ):

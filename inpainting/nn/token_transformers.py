@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from inpainting.nn.places import first_places, taken
 from inpainting.nn.transformer import DecoderLayer, EncoderLayer, KeysValues
+from inpainting.values import Count, Natural, Share
 
 
 class _Embedding(nn.Module):
@@ -70,12 +71,12 @@ class TokenEncoder(nn.Module):
     def __init__(
         self,
         vocab_size: int,
-        mask_token: int | None,
-        width: int = 512,
-        layers: int = 6,
-        heads: int = 8,
-        hidden: int = 2048,
-        dropout: float = 0.1,
+        mask_token: Natural | None,
+        width: Count = 512,
+        layers: Count = 6,
+        heads: Count = 8,
+        hidden: Count = 2048,
+        dropout: Share = 0.1,
     ):
         super().__init__()
         own = mask_token is None
@@ -133,11 +134,11 @@ class TokenEncoderDecoder(nn.Module):
     def __init__(
         self,
         vocab_size: int,
-        width: int = 512,
-        layers: int = 6,
-        heads: int = 8,
-        hidden: int = 2048,
-        dropout: float = 0.1,
+        width: Count = 512,
+        layers: Count = 6,
+        heads: Count = 8,
+        hidden: Count = 2048,
+        dropout: Share = 0.1,
     ):
         super().__init__()
         self.start = vocab_size  # [SoS]

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpainting.errors import InputError, check_whole
+from inpainting.values import Count, Natural
 
 
 def _conv(
@@ -132,10 +133,10 @@ class UNet(nn.Module):
     def __init__(
         self,
         channels: int = 1,
-        base_dim: int = 64,
-        dim_mults: Sequence[int] = (2, 4),
+        base_dim: Count = 64,
+        dim_mults: Sequence[Count] = (2, 4),
         timesteps: int = 1000,
-        attention_levels: int = 0,
+        attention_levels: Natural = 0,
         residual: bool = False,
     ):
         super().__init__()

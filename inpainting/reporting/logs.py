@@ -1,6 +1,5 @@
 """The log of a training by step: the columns of metrics.csv, and the phases of the training."""
 
-import csv
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import compress
@@ -10,6 +9,7 @@ import numpy as np
 
 from inpainting.errors import InputError
 from inpainting.runs.measured import Measured
+from inpainting.runs.stored import read_lines
 
 Log = dict[str, np.ndarray]
 Together = frozenset[str]  # names of the losses that one line has
@@ -27,11 +27,10 @@ def read_log(folder: Path) -> Log:
     path = folder / "metrics.csv"
     if not path.is_file():
         return {}
-    with open(path, newline="") as file:
-        reader = csv.DictReader(file)
-        names, lines = reader.fieldnames or [], list(reader)
+    names, *lines = read_lines(path) or [[]]
     try:
-        return {name: np.array([float(line[name] or "nan") for line in lines]) for name in names}
+        rows = [dict(zip(names, line, strict=True)) for line in lines]
+        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
     except (TypeError, ValueError) as error:
         raise InputError(f"{path} is not a table of numbers ({error}); delete it") from error
 

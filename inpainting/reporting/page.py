@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from inpainting.images.whole import check_whole_image
 from inpainting.reporting.tables import Table
 
 
@@ -26,7 +27,12 @@ class Drawing:
 
     @property
     def encoded(self) -> str:
-        """The content of the file in base64, which the page embeds."""
+        """The content of the file in base64, which the page embeds.
+
+        Raises:
+            InputError: the file is not a whole image.
+        """
+        check_whole_image(self.path)
         return base64.b64encode(self.path.read_bytes()).decode()
 
 

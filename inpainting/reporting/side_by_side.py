@@ -10,6 +10,7 @@ from torch import Tensor
 
 from inpainting.images.grid import HOLE, image_grid
 from inpainting.images.saved import FOLDER, KINDS, saved_image, saved_indices
+from inpainting.images.whole import check_whole_image
 from inpainting.metrics.columns import Column
 from inpainting.reporting.rows import Row
 from inpainting.runs.measured import Measured
@@ -82,6 +83,7 @@ def _shown(folder: Path) -> Shown | None:
 
 def _read(path: Path) -> Tensor:
     """Read an image, (3, H, W) in [0, 1], with its holes, which are transparent, in `HOLE`."""
+    check_whole_image(path)
     with Image.open(path) as image:
         whole = Image.new("RGBA", image.size, (round(255 * HOLE),) * 3)
         whole.alpha_composite(image.convert("RGBA"))

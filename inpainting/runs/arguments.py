@@ -10,27 +10,27 @@ from omegaconf import OmegaConf
 from inpainting import CONF
 from inpainting.errors import InputError, is_first_process
 from inpainting.runs.checkpoints import read_checkpoint
+from inpainting.runs.file_names import quoted, unquoted
 from inpainting.runs.folder import SWEEP_JOB, Run, claimed
 from inpainting.runs.record import check_unedited
+from inpainting.runs.trust import trusted_overrides
 
 # Keys that an evaluation must not inherit: how the run was trained, and where it wrote its output.
 TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "against")
-TRAINING_KEYS += ("resume", "init_from", "run", "compile")
+TRAINING_KEYS += ("resume", "init_from", "run", "compile", "trust")
 
 WANDB_FOLDER = re.compile(r"(?:offline-)?run-(?P<stamp>\d{8}_\d{6})-(?P<id>.+)")
-
-
-def quoted(key: str, value: object) -> str:
-    """Write an override so that Hydra's grammar accepts any characters in the value."""
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'{key}="{text}"'
 
 
 def _last_typed(arguments: list[str], key: str) -> str | None:
     """Return the last value typed for a key; None if the key was not typed, or is empty or null."""
     values = [text.split("=", 1)[1] for text in arguments if text.startswith(f"{key}=")]
-    value = values[-1].strip("\"'") if values else "null"
+    value = unquoted(values[-1]) if values else "null"
     return None if value in ("", "null") else value
+
+
+def _trusted(arguments: list[str]) -> bool:
+    return (_last_typed(arguments, "trust") or "").lower() == "true"
 
 
 def _started_by_lightning(arguments: list[str]) -> bool:
@@ -58,12 +58,18 @@ def resume_arguments(arguments: list[str]) -> list[str]:
         return arguments
     run = Run.open(folder, "resume")
     check_unedited(run.folder, [key_of(text) for text in arguments])
-    read_checkpoint(run.checkpoint("last", "resume"), "resume")
+    last = run.checkpoint("last", "resume")
+    if "loops" not in read_checkpoint(last, "resume"):
+        raise InputError(
+            f"resume={folder}: {last.name} holds weights alone, as best.ckpt does, and not the "
+            f"state of a training; restore it, or type init_from={last} to start a new run from it"
+        )
     if is_first_process():
         with claimed(run.folder, resume=True):
             pass
     # Hydra refuses a second +key, so an override that is typed again must not appear twice.
-    kept = [t for t in run.overrides if not t.startswith("resume=") and t not in arguments]
+    stored = trusted_overrides(run.overrides, _trusted(arguments), run.folder)
+    kept = [t for t in stored if not t.startswith("resume=") and t not in arguments]
     if _other_logger(run, arguments) is not None:  # which may lack the keys of the run's logger
         kept = [text for text in kept if not key_of(text).startswith("logger.")]
     kept += _same_wandb_run(run, arguments)
@@ -137,7 +143,8 @@ def _kept(run: Run, arguments: list[str]) -> list[str]:
     If another data set or kind of hole is typed, the overrides for the run's own are left out,
     because the other one may lack those keys. The keys that all data sets share are kept.
     """
-    kept = [t for t in run.overrides if key_of(t).split(".")[0].split("@")[0] not in TRAINING_KEYS]
+    stored = trusted_overrides(run.overrides, _trusted(arguments), run.folder)
+    kept = [t for t in stored if key_of(t).split(".")[0].split("@")[0] not in TRAINING_KEYS]
     common = {"data": list(OmegaConf.load(Path(CONF) / "data" / "base.yaml")), "mask": []}
     # A part of the model that is typed now, such as another sampler, brings its own values.
     parts = [key_of(text) for text in arguments if key_of(text).startswith("model/")]

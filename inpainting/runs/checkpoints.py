@@ -10,6 +10,8 @@ from inpainting.runs.folder import Run
 if TYPE_CHECKING:
     from lightning import LightningModule
 
+LONGEST = 200  # characters of torch's list of differences, which may fill several screens
+
 log = logging.getLogger(__name__)
 
 
@@ -55,6 +57,12 @@ def load_weights(
     """
     state = read_checkpoint(path, key)["state_dict"]
     own = method.state_dict()
+    for entry, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise InputError(
+                f"{key}: the weights in {path} are not finite ({entry}), so its completions would "
+                "mean nothing; type the path of another checkpoint, or train again"
+            )
     for name in afresh:
         prefix = f"{name}."
         mine, theirs = (
@@ -68,10 +76,12 @@ def load_weights(
     try:
         method.load_state_dict(state)
     except RuntimeError as error:
-        differences = str(error).splitlines()[1:2]
+        difference = "".join(str(error).splitlines()[1:2]).strip()
+        if len(difference) > LONGEST:
+            difference = f"{difference[:LONGEST].rpartition(',')[0]}, …"
         raise InputError(
-            f"{key}: the weights in {path} belong to another network "
-            f"({' '.join(differences).strip()}); type the model settings they were trained with"
+            f"{key}: the weights in {path} belong to another network ({difference}); type the "
+            "model settings they were trained with"
         ) from error
     for name, network in method.frozen.items():
         beside = path.with_name(f"{name}.pt")

@@ -1,6 +1,5 @@
 """Collects the runs in some folders with their test numbers, for reports and scoring."""
 
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from inpainting.runs.folder import Run
 from inpainting.runs.identity import data_name, metrics_of, setting_of
 from inpainting.runs.measured import Measured, Missing
 from inpainting.runs.status import failure_reason, results_of
+from inpainting.runs.stored import read_lines, read_stored
 
 UNMEASURED = "not finished: no metrics.json"
 
@@ -62,7 +62,7 @@ def _is_sweep_job(folder: Path) -> bool:
     Other commands leave a `.hydra` too, such as a prediction or a training that was refused.
     """
     path = folder / ".hydra" / "hydra.yaml"
-    return path.is_file() and OmegaConf.load(path).hydra.mode == "MULTIRUN"
+    return path.is_file() and OmegaConf.select(read_stored(path), "hydra.mode") == "MULTIRUN"
 
 
 def _runs(folder: Path) -> Iterator[Path]:
@@ -77,7 +77,7 @@ def _runs(folder: Path) -> Iterator[Path]:
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.yaml"
-    return OmegaConf.to_container(OmegaConf.load(path)) if path.is_file() else {}
+    return OmegaConf.to_container(read_stored(path)) if path.is_file() else {}
 
 
 def _missing(folder: Path) -> Missing:
@@ -133,7 +133,7 @@ def _shared_fields(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _place(folder: Path) -> int | None:
     """Return a job's place in its sweep, from 0; None for a single run."""
-    stored = OmegaConf.load(folder / ".hydra" / "hydra.yaml")
+    stored = read_stored(folder / ".hydra" / "hydra.yaml")
     return OmegaConf.select(stored, "hydra.job.num", default=None)
 
 
@@ -180,8 +180,8 @@ def _values(folder: Path) -> dict[str, np.ndarray]:
     path = folder / "per_image.csv"
     if not path.is_file():
         raise InputError(f"{path} is missing, and comparisons need it; run the test again")
-    with open(path, newline="") as file:
-        lines = list(csv.DictReader(file))
+    header, *rows = read_lines(path) or [[]]
+    lines = [dict(zip(header, row, strict=False)) for row in rows]
     try:
         names = [name for name in lines[0] if name != "file"]
         columns = {name: np.array([float(line[name]) for line in lines]) for name in names}

@@ -19,6 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from inpainting import CONF
 from inpainting.errors import InputError, for_the_user, is_first_process
 from inpainting.runs.settings import flat
+from inpainting.runs.stored import read_config, read_overrides, read_stored
+from inpainting.runs.trust import trusted_part
 
 SWEEP_JOB = "INPAINTING_SWEEP_JOB"  # set in the environment of the processes that a sweep starts
 
@@ -61,18 +63,22 @@ class Run:
 
     @property
     def config(self) -> DictConfig:
-        """The resolved configuration."""
-        return OmegaConf.load(self.folder / "config.yaml")
+        """The resolved configuration, to be read; `part` is what may be built."""
+        return read_config(self.folder / "config.yaml")
+
+    def part(self, key: str, now: DictConfig) -> DictConfig:
+        """Return a part of the configuration that may be built; see `trusted_part`."""
+        return trusted_part(self.config, key, now, self.folder)
 
     @property
     def overrides(self) -> list[str]:
         """The overrides that were typed to start the run."""
-        return list(OmegaConf.load(self.folder / ".hydra" / "overrides.yaml"))
+        return read_overrides(self.folder / ".hydra" / "overrides.yaml")
 
     def choice(self, group: str) -> str | None:
         """Return the option of a configuration group that the run was composed with, or None."""
         path = self.folder / ".hydra" / "hydra.yaml"
-        return OmegaConf.select(OmegaConf.load(path), f"hydra.runtime.choices.{group}")
+        return OmegaConf.select(read_stored(path), f"hydra.runtime.choices.{group}")
 
     def checkpoint(self, name: str, key: str = "run") -> Path:
         """Return the path of a checkpoint.
@@ -97,18 +103,18 @@ class Run:
 
         Args:
             overrides: of the command line; those that are the run's own change nothing
-            composed: the model composed from them; it supplies the parts that were typed now, as
-                by `model/sampler=repaint`
+            composed: the configuration composed from them; it supplies the parts that were typed
+                now, as by `model/sampler=repaint`
 
         Raises:
             InputError: a key is neither in the run's model nor in the model's current yaml, or
                 the weights depend on another value of it.
         """
-        model = self.config.model
+        model = self.part("model", composed)
         plain = [text.lstrip("+") for text in overrides if text not in self.overrides]
         for part in (text.split("=")[0] for text in plain if text.startswith("model/")):
             key = part.removeprefix("model/").replace("/", ".")
-            OmegaConf.update(model, key, OmegaConf.select(composed, key), merge=False)
+            OmegaConf.update(model, key, OmegaConf.select(composed.model, key), merge=False)
         changes = [text.removeprefix("model.") for text in plain if text.startswith("model.")]
         known = [*flat(OmegaConf.to_container(model)), *self._current_keys()]
         for change in changes:

@@ -6,9 +6,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting.errors import InputError
+from inpainting.runs.stored import read_config
 
 # Keys, or the first parts of keys, that change neither a training nor its numbers.
-DISPLAY = ("paths", "resume", "retry_failed", "logger", "callbacks.progress", "callbacks.grids")
+DISPLAY = ("paths", "resume", "retry_failed", "trust", "logger")
+DISPLAY += ("callbacks.progress", "callbacks.grids")
 DISPLAY += ("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.profiler")
 DISPLAY += ("data.num_workers", "callbacks.last")
 # What follows from `tokenizer.run`, and is put in when a training starts.
@@ -23,7 +25,7 @@ def check_same(config: DictConfig, folder: Path) -> None:
     """
     if not (folder / "config.yaml").is_file():
         return
-    before, now = settings(OmegaConf.load(folder / "config.yaml")), settings(config)
+    before, now = settings(read_config(folder / "config.yaml")), settings(config)
     keys = differing(now, before)
     if keys:
         key, more = keys[0], f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""

@@ -16,6 +16,7 @@ from inpainting import CONF
 from inpainting.errors import InputError, is_first_process
 from inpainting.runs.folder import SWEEP_JOB
 from inpainting.runs.settings import flat
+from inpainting.values import as_typed
 
 ELSEWHERE = ("--config-dir", "-cd", "hydra.searchpath")  # configurations that are not ours
 COMPLETION = ("-sc", "--shell-completion")  # of a shell, with words of its own
@@ -65,8 +66,7 @@ def _options(override: Override) -> list[str]:
     return [
         str(option)
         for value in values
-        if value is not None and str(value) != "null"
-        for option in (value if isinstance(value, list) else str(value).strip("[]").split(","))
+        for option in (value if isinstance(value, list) else as_typed(value).strip("[]").split(","))
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from inpainting.errors import InputError
+from inpainting.runs.stored import drop_torn_line, read_lines
 
 FOLDER = "scores"
 # In the order of Score's fields.
@@ -77,6 +78,7 @@ def score_path(sweep: Path, scorer: str) -> Path:
 def append_score(path: Path, score: Score) -> None:
     """Append a line, after the header if the file is new; it is written when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    drop_torn_line(path)
     with open(path, "a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         if file.tell() == 0:
@@ -87,19 +89,18 @@ def append_score(path: Path, score: Score) -> None:
 def read_scores(path: Path) -> list[Score]:
     """Read the scores of one person in the order they were given.
 
-    The result is empty if there is no such file.
+    The result is empty if there is no such file. A last line that was not written to its end is
+    left out: its image is shown again.
 
     Raises:
         InputError: a line cannot be read; the message names the file and the line.
     """
     if not path.exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if tuple(header) != COLUMNS:
-            raise InputError(f"{path}, line 1: the columns are not {','.join(COLUMNS)}")
-        return [_score(path, reader.line_num, line) for line in reader if line]
+    header, *lines = read_lines(path) or [[]]
+    if header and tuple(header) != COLUMNS:
+        raise InputError(f"{path}, line 1: the columns are not {','.join(COLUMNS)}")
+    return [_score(path, number, line) for number, line in enumerate(lines, 2)]
 
 
 def read_all_scores(sweep: Path) -> dict[str, list[Score]]:

@@ -20,6 +20,7 @@ from inpainting.scoring.scores import HIGHEST, LOWEST
 
 # The page loads nothing from other servers, browsers keep no image, and pages of other sites can
 # neither frame this one nor learn its address.
+LARGEST_BODY = 10_000  # bytes; a score takes some hundred
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
@@ -51,7 +52,9 @@ def make_app(
         scorer: name of the scorer whose page opens first; None asks for the name
         report: command that makes a table with the scores, shown at the end
     """
+    # Whoever can reach the page could fill the memory with one request.
     app = Flask(__name__, template_folder="pages", static_folder="pages", static_url_path="/page")
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     _keep_others_out(app, host)
     page = _Page(order, scorer, report)
     app.add_url_rule("/", view_func=page.open)
@@ -107,6 +110,8 @@ class _Page:
 
     def score(self) -> Response:
         given = request.get_json()
+        if not isinstance(given, dict) or not isinstance(given.get("item"), str):
+            raise InputError("a score is sent as JSON with item, local and global")
         with self._lock:
             session = self._session()
             if given.get("item") not in session.items:

@@ -15,7 +15,6 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from hydra.utils import instantiate
@@ -23,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from inpainting.errors import InputError, one_sentence
 from inpainting.runs.arguments import quoted
+from inpainting.runs.checked import check_values, inside_hydra
 from inpainting.runs.settings import differing, settings
 from inpainting.runs.status import status
 from inpainting.sweeps.job import check_same_training
@@ -168,6 +168,7 @@ def keep_together(config: DictConfig, jobs: list[Job]) -> None:
 
 def _job(config: DictConfig, number: int, sweep: Path) -> Job:
     with _inside_job(config, number, sweep) as folder:
+        check_values(config)
         row = config.row or config.name
         job = Job(folder, sweep, row, config.compared_with, settings(config))
         check_same_training(config, folder)
@@ -189,12 +190,8 @@ def _inside_job(config: DictConfig, number: int, sweep: Path) -> Iterator[Path]:
         config.hydra.sweep.dir = str(sweep)
         folder = sweep / config.hydra.sweep.subdir
         config.hydra.runtime.output_dir = str(folder.absolute())
-    before = HydraConfig.instance().cfg
-    HydraConfig.instance().set_config(config)
-    try:
+    with inside_hydra(config):
         yield folder
-    finally:
-        HydraConfig.instance().cfg = before
 
 
 def check_jobs(jobs: list[Job]) -> None:

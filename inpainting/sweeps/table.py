@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from inpainting.runs.status import failure_reason, results_of, status
+from inpainting.runs.stored import read_stored
 
 
 def print_jobs(jobs: list[Path], folder: Path, began: float) -> None:
@@ -42,7 +43,7 @@ def print_jobs(jobs: list[Path], folder: Path, began: float) -> None:
 def _hydra(job: Path, name: str) -> DictConfig | list[str]:
     """Read the "overrides" or "config" that Hydra stored for a job; empty if it never started."""
     path = job / ".hydra" / f"{name}.yaml"
-    return OmegaConf.load(path) if path.is_file() else OmegaConf.create()
+    return read_stored(path) if path.is_file() else OmegaConf.create()
 
 
 def outcome(job: Path, began: float) -> str:

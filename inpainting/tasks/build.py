@@ -20,7 +20,7 @@ from inpainting.loggers.dashboard import Dashboard
 from inpainting.methods.base import Inpainter
 from inpainting.runs.settings import flat
 from inpainting.trainer.checkpoint_io import AtomicCheckpointIO
-from inpainting.trainer.checks import check_devices, check_precision
+from inpainting.trainer.checks import check_devices
 
 # Lightning prints these messages at every start, and the user can do nothing about them.
 for name in ("lightning.pytorch", "lightning.fabric"):
@@ -75,11 +75,10 @@ def build_trainer(config: DictConfig) -> Trainer:
     """Build the trainer with the configured loggers and callbacks.
 
     Raises:
-        InputError: see `check_devices` and `check_precision`; an option that Lightning does not
-            know is named by Lightning's own sentence.
+        InputError: see `check_devices`; an option that Lightning does not know is named by
+            Lightning's own sentence.
     """
     check_devices(config.trainer)
-    check_precision(config.trainer.precision)
     if config.matmul_precision:
         torch.set_float32_matmul_precision(config.matmul_precision)
     callbacks = [build(part) for part in (config.callbacks or {}).values() if part is not None]

@@ -4,23 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lightning import LightningDataModule
-from omegaconf import DictConfig, OmegaConf
 
 from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
-from inpainting.runs.settings import flat
-
-
-def check_complete(config: DictConfig) -> None:
-    """Refuse a configuration in which a required value is missing.
-
-    Raises:
-        InputError: names the key.
-    """
-    # Not resolved: what refers to a missing value is not what a user can type.
-    values = flat(OmegaConf.to_container(config, resolve=False))
-    for key in sorted(key for key, value in values.items() if value == "???"):
-        raise InputError(f"{key} is missing: type {key}=VALUE")
 
 
 def check_channels(method: Inpainter, data: LightningDataModule, name: str) -> None:

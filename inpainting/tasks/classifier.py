@@ -8,7 +8,7 @@ import time
 from functools import cache as cache_calls
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.provenance import provenance
 from inpainting.tasks.classifier_training import accuracy, targets_of, train_classifier, untrained
 from inpainting.tasks.made_once import fingerprint, made_once
+from inpainting.values import Count, Natural, Positive
 
 VERSION = 1  # raise it with any change of network or training: cached classifiers are then ignored
 KEYS = {  # of the settings, for error messages
@@ -38,11 +39,11 @@ def trained_classifier(
     data: InpaintingDataModule,
     *,
     cache: str | Path,
-    epochs: int,
-    least_steps: int,
-    batch_size: int,
-    lr: float,
-    of: str = "labels",
+    epochs: Natural,
+    least_steps: Count,
+    batch_size: Count,
+    lr: Positive,
+    of: Literal["labels", "attributes"] = "labels",
     **network: int,
 ) -> Classifier:
     """Return the frozen classifier of a data set; train it first if the cache lacks it.

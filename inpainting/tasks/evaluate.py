@@ -33,11 +33,12 @@ def meet_same_holes(config: DictConfig) -> None:
     """Take over the images, the holes and the metrics of the run that `holes_of` names.
 
     Raises:
-        InputError: the folder holds no run.
+        InputError: the folder holds no run, or its configuration is not to be trusted.
     """
-    stored = Run.open(config.holes_of, "holes_of").config
-    for key in ("data", "mask", "eval_mask_seed", "metrics"):
-        config[key] = stored[key]
+    run = Run.open(config.holes_of, "holes_of")
+    config.eval_mask_seed = run.config.eval_mask_seed
+    for key in ("data", "mask", "metrics"):
+        config[key] = run.part(key, config)
 
 
 def _evaluate(parts: Parts, folder: Path, began: float) -> None:

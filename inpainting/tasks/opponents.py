@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import load_weights
+from inpainting.runs.file_names import quoted
 from inpainting.runs.folder import Run
 from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build_method
@@ -55,7 +56,7 @@ def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Oppon
 
 def _run_method(folder: str, config: DictConfig) -> Inpainter:
     run = Run.open(folder, "against")
-    method = build_method(run.config.model, config)
+    method = build_method(run.part("model", config), config)
     load_weights(method, run.checkpoint("best", "against"), "against")
     return method
 
@@ -63,7 +64,7 @@ def _run_method(folder: str, config: DictConfig) -> Inpainter:
 def _untrained(name: str, config: DictConfig) -> Inpainter:
     """Build a model of conf/model that needs no training."""
     try:
-        composed = compose("train", [f"model={name}"])
+        composed = compose("train", [quoted("model", name)])
     except HydraException as error:
         raise InputError(
             f"against={name} is neither the folder of a run nor a model; "

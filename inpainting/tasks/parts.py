@@ -14,7 +14,7 @@ from inpainting.runs.folder import Run
 from inpainting.runs.record import Record
 from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build, build_method, build_trainer, shrink
-from inpainting.tasks.checks import check_attributes, check_channels, check_complete
+from inpainting.tasks.checks import check_attributes, check_channels
 from inpainting.tasks.opponents import Opponent, build_opponents
 from inpainting.tasks.tokenizer import settle_tokenizer
 
@@ -55,7 +55,6 @@ def build_parts(config: DictConfig, folder: Path) -> Parts:
     Raises:
         InputError: a value is missing, or one of the parts cannot be built or does not fit another.
     """
-    check_complete(config)
     seed_everything(config.seed, workers=True, verbose=False)
     if "run" in config:  # a key of `evaluate`, not of `train`
         method, name = method_of_run(config)
@@ -109,7 +108,7 @@ def method_of_run(config: DictConfig) -> tuple[Inpainter, str]:
         return method, config.name
     run = Run.open(config.run)
     # The configuration is written beside the numbers, so it must hold the model that is measured.
-    config.model = run.model_config(HydraConfig.get().overrides.task, config.model)
+    config.model = run.model_config(HydraConfig.get().overrides.task, config)
     method = build_method(config.model, config)
     load_weights(method, run.checkpoint(config.checkpoint), "run")
     return method, str(run.config.name)

@@ -27,6 +27,7 @@ from inpainting.tasks.batches import BATCH, as_float, random_batches
 from inpainting.tasks.made_once import fingerprint, made_once
 from inpainting.tokens.fsq import FSQTokenizer
 from inpainting.tokens.tokenizer import Tokenizer
+from inpainting.values import Count, Positive
 
 VERSION = 2  # raise it with any change of the training: cached tokenizers are then ignored
 SEED = 8192  # a constant, so that trainings of all seeds have the same tokens
@@ -39,9 +40,9 @@ def trained_tokenizer(
     data: Any,
     *,
     cache: str | Path,
-    steps: int,
-    batch_size: int,
-    lr: float,
+    steps: Count,
+    batch_size: Count,
+    lr: Positive,
 ) -> dict[str, Any]:
     """Give a tokenizer its weights; train them first if the cache lacks them.
 
@@ -99,12 +100,13 @@ def settle_tokenizer(config: DictConfig) -> None:
     if chosen is None or chosen.module is not None:
         return
     if config.get("resume") is not None:  # it has the network and its weights
-        recorded = Run.open(config.resume, "resume").config.get("tokenizer")
-        if recorded and recorded.get("run") == chosen.run:
-            OmegaConf.update(config, "tokenizer.module", recorded.module, force_add=True)
+        before = Run.open(config.resume, "resume")
+        if OmegaConf.select(before.config, "tokenizer.run") == chosen.run:
+            recorded = before.part("tokenizer.module", config)
+            OmegaConf.update(config, "tokenizer.module", recorded, force_add=True)
             return
     run = Run.open(chosen.run, "tokenizer.run")
-    network = run.config.model.get("network")
+    network = run.part("model", config).get("network")
     if not isinstance(network, DictConfig) or not issubclass(
         get_class(network.get("_target_", "builtins.object")), Tokenizer
     ):

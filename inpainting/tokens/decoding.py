@@ -13,6 +13,7 @@ from inpainting.errors import InputError, check_whole
 from inpainting.nn.places import first_places
 from inpainting.rng import Generators, uniform_
 from inpainting.tokens.sampling import drawn, gumbel, hidden_after
+from inpainting.values import Count, Share, Weight
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class TokenDrawing:
         InputError: a number is out of range.
     """
 
-    temperature: float
-    top_k: int | None
-    top_p: float | None
+    temperature: Weight
+    top_k: Count | None
+    top_p: Share | None
 
     def __post_init__(self) -> None:
         if not isinstance(self.temperature, int | float) or self.temperature < 0:

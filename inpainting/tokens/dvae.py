@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from inpainting.errors import InputError
 from inpainting.rng import Generators, uniform_
 from inpainting.tokens.tokenizer import Tokenizer
+from inpainting.values import Count
 
 
 class _Block(nn.Module):
@@ -39,7 +40,9 @@ class DiscreteAutoencoder(Tokenizer):
         InputError: a number is below 1, or there are fewer than two tokens.
     """
 
-    def __init__(self, channels: int, vocab_size: int, width: int, halvings: int, code: int):
+    def __init__(
+        self, channels: int, vocab_size: Count, width: Count, halvings: Count, code: Count
+    ):
         super().__init__()
         if min(width, halvings, code) < 1 or vocab_size < 2:
             raise InputError(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from inpainting.errors import InputError
 from inpainting.tokens.tokenizer import Tokenizer
+from inpainting.values import Count
 
 
 class Quantizer(nn.Module):
@@ -95,7 +96,7 @@ class FSQTokenizer(Tokenizer):
 
     reach = 0
 
-    def __init__(self, channels: int, stride: int, levels: Sequence[int], width: int):
+    def __init__(self, channels: int, stride: Count, levels: Sequence[Count], width: Count):
         super().__init__()
         if stride < 2 or stride & (stride - 1):
             raise InputError(f"tokenizer.stride={stride}: type 2, 4, 8 or 16")

@@ -1,4 +1,4 @@
-"""Checks of devices and precision that run before any long work."""
+"""The check of devices that runs before any long work."""
 
 from collections.abc import Sequence
 
@@ -27,6 +27,11 @@ def check_devices(trainer: DictConfig) -> None:
             "trainer=cpu or trainer=gpu"
         )
     devices = trainer.devices
+    whole = isinstance(devices, int) and not isinstance(devices, bool) and devices >= 1
+    if not (on_gpu or whole or isinstance(devices, str)):  # a list numbers GPUs, and -1 takes all
+        raise InputError(
+            f"trainer.devices={devices}: a CPU counts its processes; type trainer.devices=1"
+        )
     if isinstance(devices, str):
         numbers = devices.split(",")
         if devices != "auto" and not all(number.strip("- ").isdigit() for number in numbers):
@@ -45,18 +50,4 @@ def check_devices(trainer: DictConfig) -> None:
         raise InputError(
             f"trainer.devices={trainer.devices}: several devices need a strategy that lets a phase "
             f"of GLCIC leave one network out; type trainer={'ddp' if on_gpu else 'ddp_cpu'}"
-        )
-
-
-def check_precision(precision: str | int | None) -> None:
-    """Refuse weights of half precision, in which small training steps would round to nothing.
-
-    Raises:
-        InputError: the message says what to type.
-    """
-    kind = str(precision)
-    if kind.endswith("-true") and kind.startswith(("16", "bf16")):
-        raise InputError(
-            f"trainer.precision={kind}: weights of 16 bits lose the small steps of an optimiser "
-            f"and of a moving average; type trainer.precision={kind.replace('true', 'mixed')}"
         )

@@ -8,6 +8,7 @@ from torch import Tensor
 from inpainting.diffusion.denoiser import Denoiser
 from inpainting.diffusion.process import Diffusion
 from inpainting.errors import InputError
+from inpainting.values import Weight
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class PiGDM:
         InputError: the weight is not above 0.
     """
 
-    weight: float = 1.0
+    weight: Weight = 1.0
     clip: bool = True
 
     def __post_init__(self) -> None:
