@@ -175,7 +175,7 @@ def test_a_damaged_checkpoint_is_named(failure, run: Path) -> None:
 def test_weights_that_are_not_finite_are_refused(failure, run: Path) -> None:
     path = run / "checkpoints" / "best.ckpt"
     checkpoint = torch.load(path, weights_only=True)
-    next(iter(checkpoint["state_dict"].values())).view(-1)[0] = torch.nan
+    next(iter(checkpoint["state_dict"].values()))[0] = torch.nan
     torch.save(checkpoint, path)
     message = failure("evaluate", "run=run")
     assert "best.ckpt are not finite" in message and "another checkpoint" in message

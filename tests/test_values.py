@@ -67,7 +67,10 @@ def part(target: type, **values: Any) -> dict[str, Any]:
         ({"rate": "1e-3x"}, "model.rate=1e-3x: type a number above 0"),
         ({"mode": "quick"}, "model.mode=quick: type fast or slow"),
         ({"sides": [1, "a"]}, "model.sides=[1,a]: type a list of whole numbers or null"),
-        ({"widht": 3}, f"model.widht: {__name__}.TARGET takes no widht; did you mean model.width?"),
+        (
+            {"widht": 3},
+            f"model.widht: there is no such key of {__name__}.TARGET; did you mean model.width?",
+        ),
         ({"network": part(Part, width=-1)}, "model.network.width=-1: type a whole number"),
         ({"network": 3}, "model.network=3: type null"),
     ],

@@ -59,7 +59,7 @@ def resume_arguments(arguments: list[str]) -> list[str]:
     run = Run.open(folder, "resume")
     check_unedited(run.folder, [key_of(text) for text in arguments])
     last = run.checkpoint("last", "resume")
-    if "loops" not in read_checkpoint(last, "resume"):
+    if "optimizer_states" not in read_checkpoint(last, "resume"):
         raise InputError(
             f"resume={folder}: {last.name} holds weights alone, as best.ckpt does, and not the "
             f"state of a training; restore it, or type init_from={last} to start a new run from it"

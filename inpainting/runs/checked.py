@@ -156,7 +156,7 @@ def _check_arguments(key: str, branch: Mapping[str, Any], written: dict[str, Any
         elif not taken.others:
             near = get_close_matches(name, taken.hints, n=1)
             meant = f"did you mean {key}.{near[0]}?" if near else "leave it out"
-            raise InputError(f"{key}.{name}: {branch['_target_']} takes no {name}; {meant}")
+            raise InputError(f"{key}.{name}: there is no such key of {branch['_target_']}; {meant}")
     if not branch.get("_partial_") and "_args_" not in branch:
         for name in sorted(taken.required.difference(typed)):
             raise InputError(

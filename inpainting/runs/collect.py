@@ -180,6 +180,8 @@ def _values(folder: Path) -> dict[str, np.ndarray]:
     path = folder / "per_image.csv"
     if not path.is_file():
         raise InputError(f"{path} is missing, and comparisons need it; run the test again")
+    if not path.read_bytes().endswith(b"\n"):  # a set of images is whole or no set
+        raise InputError(f"{path} is cut short; run the test again")
     header, *rows = read_lines(path) or [[]]
     lines = [dict(zip(header, row, strict=False)) for row in rows]
     try:

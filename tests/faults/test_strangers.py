@@ -100,12 +100,21 @@ def test_stored_overrides_compose_nothing_of_a_strangers(
 
 
 def test_typed_trust_builds_what_the_folder_names(
-    command: Callable[..., None], failure: Callable[..., str], stranger: Path, tmp_path: Path
+    command: Callable[..., None],
+    failure: Callable[..., str],
+    stranger: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = stranger / ".hydra" / "overrides.yaml"
-    inside = "+hydra.callbacks.x={_target_:builtins.open,file:opened,mode:w}"
-    OmegaConf.save([*OmegaConf.load(path), inside], path)
+    (tmp_path / "of_a_stranger.py").write_text(
+        "open('opened', 'w').close()\ndef rate(progress): return 1.0\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = OmegaConf.load(stranger / "config.yaml")
+    config.model.lr_schedule = {"_target_": "of_a_stranger.rate", "_partial_": True}
+    OmegaConf.save(config, stranger / "config.yaml")
     assert "trust=true" in failure("predict", *COMMANDS["predict"])
+    assert not (tmp_path / "opened").exists()
     command("predict", *COMMANDS["predict"], "trust=true")
     assert (tmp_path / "opened").exists() and (tmp_path / "filled" / "photo.png").exists()
 
