@@ -27,7 +27,7 @@ TARGETS = {
     "callbacks": ("callbacks",),
     "logger": ("loggers",),
     "trainer": ("trainer",),
-    "hydra": ("sweeps",),
+    "hydra": ("sweeps", "runs.fresh"),
 }
 FRAMEWORKS = {"lightning", "hydra", "omegaconf", "wandb"}
 # What a part may import of ours, besides itself and what stands at the bottom.
