@@ -10,7 +10,12 @@ from same_runs import assert_same_run
 from small_models import small
 
 # The test is one process; the yaml is for several on GPUs.
-ONE = ["trainer.devices=1", "trainer.strategy=auto", "trainer.sync_batchnorm=false"]
+ONE = [
+    "trainer.devices=1",
+    "trainer.precision=32-true",
+    "trainer.strategy=auto",
+    "trainer.sync_batchnorm=false",
+]
 
 
 def test_a_job_saves_is_queued_again_and_goes_on(
