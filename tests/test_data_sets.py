@@ -21,6 +21,7 @@ from inpainting.data.folder import FolderDataModule
 from inpainting.data.imagenette import ImagenetteDataModule
 from inpainting.data.photos import PHOTOGRAPHS, PhotosDataModule
 from inpainting.data.places import PlacesDataModule
+from inpainting.data.splitting import split_indices
 from inpainting.errors import InputError
 from inpainting.images.files import read_uint8
 
@@ -49,21 +50,21 @@ def all_splits(data) -> dict[str, arrays.Split]:
 
 @pytest.mark.parametrize("count", [3, 4, 7, 19, 20, 1000])
 def test_a_split_is_disjoint_complete_and_never_empty(count):
-    split = arrays.split_indices(count, (0.85, 0.10, 0.05), split_seed=1)
+    split = split_indices(count, (0.85, 0.10, 0.05), split_seed=1)
     assert sorted(np.concatenate(list(split.values()))) == list(range(count))
     assert all(len(part) for part in split.values())
     if count == 1000:
         assert [len(split[name]) for name in arrays.SPLITS] == [850, 100, 50]
         assert (np.diff(split["test"]) < 0).any()  # in an order by chance
-    again = arrays.split_indices(count, split_seed=1)
+    again = split_indices(count, split_seed=1)
     assert all((again[name] == split[name]).all() for name in split)
 
 
 def test_a_split_that_cannot_be_is_refused():
     with pytest.raises(InputError, match="3 or more"):
-        arrays.split_indices(2)
+        split_indices(2)
     with pytest.raises(InputError, match="data.shares"):
-        arrays.split_indices(100, (0.9, 0.2, 0.1))
+        split_indices(100, (0.9, 0.2, 0.1))
 
 
 def test_a_folder_becomes_images_with_their_names_and_classes(root):

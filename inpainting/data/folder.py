@@ -1,6 +1,7 @@
 """A data set of any image files below a folder."""
 
-from inpainting.data.decoded import DecodedDataModule, Listing, file_version
+from inpainting.data.decoded import DecodedDataModule
+from inpainting.data.listing import Listing, file_version
 from inpainting.errors import InputError
 from inpainting.images.files import list_images
 
