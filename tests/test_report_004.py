@@ -20,7 +20,7 @@ def drawn(kind: Report004, count: int, side: int = 64) -> np.ndarray:
 def authors_way(count: int) -> np.ndarray:
     """Sides of holes drawn as the authors did: anew until both pairs lie 19 to 25 apart."""
     random = np.random.default_rng(123)
-    corners = random.integers(0, 63, (40 * count, 4))
+    corners = random.integers(0, 63, (60 * count, 4))
     apart = np.abs(corners[:, :2] - corners[:, 2:])
     fits = ((apart >= 19) & (apart <= 25)).all(1)
     return apart[fits][:count] + 1
@@ -80,7 +80,7 @@ def test_a_table_that_does_not_fit_says_so(authors: Path, tmp_path: Path) -> Non
     kind = Report004(table=str(authors))
     with pytest.raises(InputError, match="lists no hole for c.jpg"):
         kind.of_files(["c.jpg"], 64, 64)
-    with pytest.raises(InputError, match=r"hole 2 .*does not fit images of 32x32 px"):
+    with pytest.raises(InputError, match=r"hole 1 .*does not fit images of 32x32 px"):
         kind.of_files(["00000001.jpg"], 32, 32)
     (tmp_path / "text.csv").write_text("no table\n")
     for name in ("text.csv", "missing.csv"):
