@@ -111,7 +111,7 @@ def _opaque(pixels: np.ndarray, mode: str) -> Image.Image:
         opaque = Image.new(whole.mode[:-1], whole.size, "white")
         opaque.paste(whole.convert(opaque.mode), mask=whole.getchannel("A"))
         whole = opaque
-    return whole.convert(mode)
+    return whole if whole.mode == mode else whole.convert(mode)
 
 
 def _to_pil(pixels: np.ndarray) -> Image.Image:
