@@ -456,3 +456,42 @@ def test_the_real_imagenette_is_read(real_data, tmp_path):
     data = imagenette(real_data("imagenette"), cache=tmp_path, image_size=32, classes=["church"])
     counts = {name: len(split.files) for name, split in all_splits(data).items()}
     assert counts == {"train": 10, "val": 2, "test": 5}
+
+
+def test_several_roots_are_read_as_one_data_set(root, tmp_path):
+    other = tmp_path / "more"
+    for index in range(5):
+        path = other / "cats" / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), (255, index, 0)).save(path)
+
+    def of_roots(*roots: Path) -> dict[str, arrays.Split]:
+        return all_splits(FolderDataModule(**BASE, root=roots, cache=tmp_path / "cache"))
+
+    parts = of_roots(root, other)
+    files = [file for part in parts.values() for file in part.files]
+    assert len(files) == 25 and sum(file.startswith("more/cats/") for file in files) == 5
+    for part in parts.values():  # a class may have images in both
+        assert {file.split("/")[1] for file in part.files} <= {"cats", "dogs"}
+        names = [["cats", "dogs"][label] for label in part.labels]
+        assert names == [file.split("/")[1] for file in part.files]
+    with pytest.raises(InputError, match="lies inside"):
+        of_roots(root, root / "cats")
+    with pytest.raises(InputError, match="nowhere is not a folder"):
+        of_roots(root, tmp_path / "nowhere")
+    with pytest.raises(InputError, match="type it alone"):
+        of_roots(folder(root).folder, other)
+
+
+def test_many_images_are_told_about_prepare(root, monkeypatch, caplog):
+    monkeypatch.setattr("inpainting.data.decoded.MANY", 20)
+    with caplog.at_level(logging.INFO):
+        folder(root).prepare_data()
+    assert [
+        r.getMessage() for r in caplog.records if "python -m inpainting.prepare" in r.getMessage()
+    ]
+
+
+def test_no_category_means_all_of_places(places_root):
+    parts = all_splits(places(places_root, categories=[], sources=["train", "val"]))
+    assert sum(len(part.files) for part in parts.values()) == 18
