@@ -377,7 +377,7 @@ def test_a_preparation_that_is_killed_at_random_moments_writes_the_same(
     while True:
         process = start("killed", "two")
         try:
-            assert process.wait(timeout=float(random.uniform(4, 12))) == 0
+            assert process.wait(timeout=float(random.uniform(4, 12)) * 1.3**kills) == 0
             break
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
