@@ -29,13 +29,13 @@ def help_of(command: str) -> str:
     parts = [
         docstring(command),
         "Groups (GROUP=OPTION):",
-        "\n".join(_entry(group, ", ".join(options)) for group, options in _groups().items()),
+        "\n".join(_entry(group, ", ".join(options)) for group, options in _groups(command).items()),
         "Keys of this command (KEY=VALUE):",
         "\n".join(_entry(key, text) for key, text in _keys(command).items()),
-        "Any key of the configuration can be typed, such as model.width=16 trainer.max_epochs=5 "
-        "data.batch_size=64:\n--cfg job prints all of them, and the yaml of each option, in the "
-        "folder conf/, says what they are.\nFile names are typed as they are, in the "
-        "shell's quotes: 'input=a, b (1).png'\n-m runs every combination of values with commas: "
+        f"Any key of the configuration can be typed, such as {_examples(command)}:\n"
+        "--cfg job prints all of them, and the yaml of each option, in the folder conf/, says what "
+        "they are.\nFile names are typed as they are, in the shell's quotes: "
+        "'input=a, b (1).png'\n-m runs every combination of values with commas: "
         "seed=0,1,2. --hydra-help lists Hydra's own options.\nTab completion: "
         f'eval "$(inpainting-{command} -sc install=bash)"',
     ]
@@ -49,13 +49,13 @@ def answer_version(arguments: list[str]) -> None:
         sys.exit()
 
 
-def _groups() -> dict[str, list[str]]:
-    """Return the options of each group, without what they start from."""
-    top = Path(CONF)
+def _groups(command: str) -> dict[str, list[str]]:
+    """Return the options of each group of a command, without what they start from."""
+    top, own = Path(CONF), _defaults(command) | {"hydra"}
     found: dict[str, list[str]] = {}
     for path in sorted(top.rglob("*.yaml")):
         folder = path.parent.relative_to(top).as_posix()
-        if folder == "." or path.stem in NO_OPTIONS:
+        if path.relative_to(top).parts[0] not in own or path.stem in NO_OPTIONS:
             continue
         option = path.stem
         if folder.startswith("experiment/"):  # such as the rows of a table
@@ -63,6 +63,24 @@ def _groups() -> dict[str, list[str]]:
             option = f"{below}/{option}"
         found.setdefault(folder, []).append(option)
     return found
+
+
+def _defaults(command: str) -> set[str]:
+    """Return the groups that a command composes, its own and those of the yaml it starts from."""
+    found: set[str] = set()
+    for one in OmegaConf.load(Path(CONF) / f"{command}.yaml").defaults:
+        if isinstance(one, str):
+            found |= _defaults(one) if one != "_self_" else set()
+        else:
+            found |= {str(key).removeprefix("override ") for key in one}
+    return found
+
+
+def _examples(command: str) -> str:
+    """Return a few keys that can be typed."""
+    if "model" in _defaults(command):
+        return "model.width=16 trainer.max_epochs=5 data.batch_size=64"
+    return "data.image_size=128 detector.threshold=.5"
 
 
 def _keys(command: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from inpainting.data.folder import FolderDataModule
 from inpainting.data.imagenette import ImagenetteDataModule
 from inpainting.data.photos import PHOTOGRAPHS, PhotosDataModule
 from inpainting.data.places import PlacesDataModule
+from inpainting.data.splitting import split_indices
 from inpainting.errors import InputError
 from inpainting.images.files import read_uint8
 
@@ -49,21 +50,21 @@ def all_splits(data) -> dict[str, arrays.Split]:
 
 @pytest.mark.parametrize("count", [3, 4, 7, 19, 20, 1000])
 def test_a_split_is_disjoint_complete_and_never_empty(count):
-    split = arrays.split_indices(count, (0.85, 0.10, 0.05), split_seed=1)
+    split = split_indices(count, (0.85, 0.10, 0.05), split_seed=1)
     assert sorted(np.concatenate(list(split.values()))) == list(range(count))
     assert all(len(part) for part in split.values())
     if count == 1000:
         assert [len(split[name]) for name in arrays.SPLITS] == [850, 100, 50]
         assert (np.diff(split["test"]) < 0).any()  # in an order by chance
-    again = arrays.split_indices(count, split_seed=1)
+    again = split_indices(count, split_seed=1)
     assert all((again[name] == split[name]).all() for name in split)
 
 
 def test_a_split_that_cannot_be_is_refused():
     with pytest.raises(InputError, match="3 or more"):
-        arrays.split_indices(2)
+        split_indices(2)
     with pytest.raises(InputError, match="data.shares"):
-        arrays.split_indices(100, (0.9, 0.2, 0.1))
+        split_indices(100, (0.9, 0.2, 0.1))
 
 
 def test_a_folder_becomes_images_with_their_names_and_classes(root):
@@ -492,3 +493,42 @@ def test_the_real_imagenette_is_read(real_data, tmp_path):
     data = imagenette(real_data("imagenette"), cache=tmp_path, image_size=32, classes=["church"])
     counts = {name: len(split.files) for name, split in all_splits(data).items()}
     assert counts == {"train": 10, "val": 2, "test": 5}
+
+
+def test_several_roots_are_read_as_one_data_set(root, tmp_path):
+    other = tmp_path / "more"
+    for index in range(5):
+        path = other / "cats" / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), (255, index, 0)).save(path)
+
+    def of_roots(*roots: Path) -> dict[str, arrays.Split]:
+        return all_splits(FolderDataModule(**BASE, root=roots, cache=tmp_path / "cache"))
+
+    parts = of_roots(root, other)
+    files = [file for part in parts.values() for file in part.files]
+    assert len(files) == 25 and sum(file.startswith("more/cats/") for file in files) == 5
+    for part in parts.values():  # a class may have images in both
+        assert {file.split("/")[1] for file in part.files} <= {"cats", "dogs"}
+        names = [["cats", "dogs"][label] for label in part.labels]
+        assert names == [file.split("/")[1] for file in part.files]
+    with pytest.raises(InputError, match="lies inside"):
+        of_roots(root, root / "cats")
+    with pytest.raises(InputError, match="nowhere is not a folder"):
+        of_roots(root, tmp_path / "nowhere")
+    with pytest.raises(InputError, match="type it alone"):
+        of_roots(folder(root).folder, other)
+
+
+def test_many_images_are_told_about_prepare(root, monkeypatch, caplog):
+    monkeypatch.setattr("inpainting.data.decoded.MANY", 20)
+    with caplog.at_level(logging.INFO):
+        folder(root).prepare_data()
+    assert [
+        r.getMessage() for r in caplog.records if "python -m inpainting.prepare" in r.getMessage()
+    ]
+
+
+def test_no_category_means_all_of_places(places_root):
+    parts = all_splits(places(places_root, categories=[], sources=["train", "val"]))
+    assert sum(len(part.files) for part in parts.values()) == 18

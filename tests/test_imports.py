@@ -21,6 +21,7 @@ COMMANDS = [path.stem for path in PACKAGE.glob("*.py") if "\ndef main(" in path.
 TARGETS = {
     "model": ("methods", "nn", "diffusion", "tokens", "tasks.token_grids", "schedules"),
     "data": ("data",),
+    "detector": ("detectors",),
     "mask": ("masks",),
     "metrics": ("metrics", "tasks.classifier"),
     "tokenizer": ("tokens", "tasks.tokenizer"),
@@ -42,6 +43,8 @@ ALLOWED = {
     "tokens": {"nn"},
     "metrics": {"images"},
     "data": {"masks", "images"},
+    "detectors": set(),
+    "preparing": {"data", "detectors", "images", "masks"},
     "methods": {"nn", "losses", "diffusion", "tokens", "schedules", "images"},
     "callbacks": {"images", "metrics"},
     "trainer": set(),
@@ -51,8 +54,8 @@ ALLOWED = {
     "scoring": {"images", "runs"},
     "reporting": {"images", "metrics", "runs", "scoring"},
     "tasks": {
-        "callbacks", "data", "images", "loggers", "methods", "metrics", "nn", "runs", "tokens",
-        "trainer",
+        "callbacks", "data", "detectors", "images", "loggers", "methods", "metrics", "nn",
+        "preparing", "runs", "tokens", "trainer",
     },
 }  # fmt: skip
 # Libraries that a part must not import: what is mathematics knows no framework.
@@ -63,6 +66,8 @@ FOREIGN = {
     },
     "metrics": FRAMEWORKS,
     "data": {"hydra", "wandb"},
+    "detectors": FRAMEWORKS,
+    "preparing": FRAMEWORKS,
     "methods": {"hydra", "omegaconf", "wandb"},
     "callbacks": {"hydra", "omegaconf", "wandb"},
 }
@@ -167,7 +172,8 @@ def test_a_yaml_of_a_group_targets_the_folder_of_that_group(path: Path) -> None:
 @pytest.mark.parametrize("name", [*COMMANDS, "tasks", "sweeps", "runs"])
 def test_commands_and_tasks_name_no_method_data_set_or_mask(name: str) -> None:
     allowed = {"methods.base", "data.base", "data.arrays", "data.augment", "nn.classifier"}
-    named = ("methods", "data", "masks", "nn", "diffusion")
+    allowed |= {"data.decoded", "data.listing", "detectors.base"}
+    named = ("methods", "data", "masks", "nn", "diffusion", "detectors")
     for path in FILES:
         if part_of(module_of(path)) == name:
             assert {one for one in ours(path) if part_of(one) in named} <= allowed, path
@@ -176,6 +182,7 @@ def test_commands_and_tasks_name_no_method_data_set_or_mask(name: str) -> None:
 def test_checkpoints_are_loaded_in_one_place() -> None:
     loaders = {module_of(path) for path in FILES if "torch.load(" in path.read_text()}
     weights = {"metrics.lpips", "metrics.inception", "tokens.dalle_weights"}
+    weights.add("detectors.torchvision")
     assert loaders == {"runs.checkpoints"} | weights
 
 

@@ -1,26 +1,30 @@
-"""The prepared format, a folder of uint8 arrays that need no decoding, and the random split.
+"""The prepared format: a folder of uint8 arrays that need no decoding.
 
     train.npy  val.npy  test.npy    (N, H, W, C) uint8, opened memory-mapped
     train.csv  val.csv  test.csv    one line per image: file (relative to its root), class, ...
     manifest.json                   version, settings, counts, class names, sha256 of the arrays
+
+An array that would be larger than its writer allows is split into train-000.npy, train-001.npy, ...
 
 Readers take the csv columns `file`, `class` and those that the manifest lists as attributes, and
 ignore all others, so that a writer may add columns, for instance the box of a hole.
 """
 
 import csv
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from inpainting.data.checksums import check_unchanged, sha256_of
+from inpainting.data.joined import JoinedArrays
 from inpainting.errors import InputError
 
 VERSION = 1
@@ -35,52 +39,18 @@ class Split:
     """The images of one split.
 
     Attributes:
-        images: (N, H, W, C) uint8, in memory or memory-mapped
+        images: (N, H, W, C) uint8, in memory or memory-mapped, in one or several files
         files: N names, one for each image
         labels: (N,) int64, or None if the data set has no classes
         attributes: (N, A) float32, 1 = present, or None if the data set has none
         attribute_names: A names
     """
 
-    images: np.ndarray
+    images: np.ndarray | JoinedArrays
     files: list[str]
     labels: np.ndarray | None = None
     attributes: np.ndarray | None = None
     attribute_names: tuple[str, ...] = ()
-
-
-def split_indices(
-    count: int, shares: Sequence[float] = (0.85, 0.10, 0.05), split_seed: int = 2020
-) -> dict[str, np.ndarray]:
-    """Split `count` images at random into train, val and test.
-
-    The order within a split is random too, so that its first images are a fair sample of it.
-
-    Args:
-        count: number of images, 3 or more
-        shares: positive shares of train, val and test, which sum to 1
-        split_seed: seed of the permutation
-
-    Returns:
-        the indices of each split by name: disjoint, complete and never empty
-
-    Raises:
-        InputError: `count` is below 3, or `shares` are not three positive numbers with sum 1.
-    """
-    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
-        raise InputError(
-            f"data.shares={list(shares)}: type three positive numbers that sum to 1, "
-            "for instance data.shares=[.85,.10,.05]"
-        )
-    if count < 3:
-        raise InputError(
-            f"{count} images cannot be split into train, val and test: add images to have 3 or more"
-        )
-    val, test = (max(1, round(share * count)) for share in shares[1:])
-    train = max(1, count - val - test)
-    val = min(val, count - train - 1)
-    order = np.random.default_rng(split_seed).permutation(count)
-    return dict(zip(SPLITS, np.split(order, [train, train + val]), strict=True))
 
 
 @contextmanager
@@ -110,7 +80,12 @@ def _write_header(array: Any, count: int, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(array, header)
 
 
-def write_split(folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[str, Any]]]) -> int:
+def write_split(
+    folder: Path,
+    split: str,
+    rows: Iterable[tuple[np.ndarray, dict[str, Any]]],
+    max_bytes: float | None = None,
+) -> int:
     """Write the array and the csv of one split image by image, without holding them in memory.
 
     Args:
@@ -119,27 +94,34 @@ def write_split(folder: Path, split: str, rows: Iterable[tuple[np.ndarray, dict[
         rows: pairs of an image, (H, W, C) uint8 with the same shape throughout, and its csv line,
             a dict with `file`, `class` ("" for none) and any further columns; all lines have the
             same keys
+        max_bytes: of images in one file; None writes one file
 
     Returns:
         the number of images written
     """
-    count, shape, table = 0, (0, 0, 0), None
-    with (
-        open(folder / f"{split}.npy", "wb") as array,
-        open(folder / f"{split}.csv", "w", **TEXT) as lines,
-    ):
+    count, shape, table, files = 0, (0, 0, 0), None, []
+    with open(folder / f"{split}.csv", "w", **TEXT) as lines, ExitStack() as stack:
         for image, line in rows:
             if table is None:
                 shape, table = image.shape, csv.DictWriter(lines, list(line))
-                _write_header(array, 0, shape)
                 table.writeheader()
+                each = max(1, int(max_bytes // image.size)) if max_bytes else None
             assert image.shape == shape and image.dtype == np.uint8, f"{line}: {image.shape}"
-            array.write(np.ascontiguousarray(image).data)
+            if not files or (each and count % each == 0):
+                files.append(
+                    stack.enter_context(open(folder / f"{split}-{len(files):03d}.npy", "wb"))
+                )
+                _write_header(files[-1], 0, shape)
+            files[-1].write(np.ascontiguousarray(image).data)
             table.writerow(line)
             count += 1
         # NumPy pads the header, which leaves room to overwrite the first axis with the final count.
-        array.seek(0)
-        _write_header(array, count, shape)
+        for number, file in enumerate(files):
+            file.seek(0)
+            rest = count - number * (each or 0)
+            _write_header(file, min(each or rest, rest), shape)
+    if len(files) == 1:
+        os.replace(folder / f"{split}-000.npy", folder / f"{split}.npy")
     return count
 
 
@@ -148,6 +130,7 @@ def write_manifest(
     settings: dict[str, Any],
     classes: Sequence[str] = (),
     attributes: Sequence[str] = (),
+    details: dict[str, Any] | None = None,
 ) -> None:
     """Write the manifest, which completes a prepared folder.
 
@@ -156,25 +139,28 @@ def write_manifest(
         settings: the settings that produced the arrays
         classes: the class names; a label is an index into them
         attributes: the csv columns that hold attributes, as 0 or 1
+        details: whatever else is worth knowing, under keys of its own
     """
-    splits = {}
-    for split in SPLITS:
-        array = np.load(folder / f"{split}.npy", mmap_mode="r")
-        splits[split] = {"shape": array.shape, "sha256": _digest(folder / f"{split}.npy")}
     manifest = {
         "version": VERSION,
         "settings": settings,
+        **(details or {}),
         "classes": list(classes),
         "attributes": list(attributes),
-        "splits": splits,
+        "splits": {split: _described(folder, split) for split in SPLITS},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
-def _digest(path: Path) -> str:
-    """Return the SHA-256 of a file; a gigabyte takes about a second."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _described(folder: Path, split: str) -> dict[str, Any]:
+    """Return the shape of a split's images and the checksums of its files."""
+    paths = sorted(folder.glob(f"{split}-*.npy")) or [folder / f"{split}.npy"]
+    arrays = [np.load(path, mmap_mode="r") for path in paths]
+    shape = (sum(map(len, arrays)), *arrays[0].shape[1:])
+    digests = {path.name: sha256_of(path) for path in [*paths, folder / f"{split}.csv"]}
+    if len(paths) == 1:
+        return {"shape": shape, "sha256": digests[paths[0].name], "files": digests}
+    return {"shape": shape, "files": digests}
 
 
 def is_prepared(folder: Path) -> bool:
@@ -201,6 +187,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def _opened(folder: Path, split: str, files: Iterable[str]) -> np.ndarray | JoinedArrays:
+    """Open the images of a split; `files` are those that the manifest names, if it names any."""
+    names = [name for name in files if name.endswith(".npy")] or [f"{split}.npy"]
+    arrays = [np.load(folder / name, mmap_mode="r") for name in names]
+    return arrays[0] if len(arrays) == 1 else JoinedArrays(arrays)
+
+
 def read(folder: Path, split: str) -> Split:
     """Open one split of a prepared folder, memory-mapped.
 
@@ -208,10 +201,10 @@ def read(folder: Path, split: str) -> Split:
         InputError: a file is missing, unreadable or inconsistent with the manifest.
     """
     manifest = read_manifest(folder)
-    array, lines = folder / f"{split}.npy", folder / f"{split}.csv"
+    lines = folder / f"{split}.csv"
     try:
         shape = tuple(manifest["splits"][split]["shape"])
-        images = np.load(array, mmap_mode="r")
+        images = _opened(folder, split, manifest["splits"][split].get("files", ()))
         with open(lines, **TEXT) as table:
             rows = list(csv.DictReader(table))
         names = manifest.get("attributes", [])  # older folders have none
@@ -220,11 +213,16 @@ def read(folder: Path, split: str) -> Split:
         raise InputError(
             f"{folder} has no readable {split} split ({error}): delete the folder"
         ) from error
-    if images.shape == shape and _digest(array) != manifest["splits"][split].get("sha256"):
-        raise InputError(f"{array} has changed since it was written: delete {folder}")
+    if images.shape == shape:
+        described = manifest["splits"][split]
+        # A csv may gain columns; folders of earlier versions have a checksum of the array alone.
+        files = described.get("files") or {f"{split}.npy": described.get("sha256")}
+        digests = {name: digest for name, digest in files.items() if name.endswith(".npy")}
+        check_unchanged(folder, digests, prod(shape))
     if images.shape != shape or images.dtype != np.uint8:
         raise InputError(
-            f"{array} is {images.dtype} {images.shape}, not uint8 {shape}: delete {folder}"
+            f"{folder / split}.npy is {images.dtype} {images.shape}, not uint8 {shape}: "
+            f"delete {folder}"
         )
     if len(rows) != len(images):
         raise InputError(f"{lines} has {len(rows)} lines for {len(images)} images: delete {folder}")

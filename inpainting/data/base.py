@@ -136,7 +136,8 @@ class InpaintingDataModule(LightningDataModule):
             if self.train_holes == "dynamic":
                 return ImageDataset(split, columns=columns)
         key = (self.seed, DRAW_FIXED_HOLES) if name == "train" else (self.eval_mask_seed,)
-        return ImageDataset(split, draw_masks(self.mask, count, height, width, *key), columns)
+        masks = draw_masks(self.mask, count, height, width, *key, files=split.files)
+        return ImageDataset(split, masks, columns)
 
     def mask_hash(self, split: str = "test", index: np.ndarray | None = None) -> str:
         """Return 16 hex digits of a hash over images and fixed holes of a split.

@@ -3,15 +3,16 @@
 import hashlib
 import logging
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from inpainting.data.arrays import SPLITS, is_prepared, split_indices
-from inpainting.data.decoded import DecodedDataModule, Listing, file_version
+from inpainting.data.arrays import SPLITS, is_prepared
+from inpainting.data.decoded import DecodedDataModule
+from inpainting.data.listing import Listing, file_version
+from inpainting.data.splitting import split_indices
 from inpainting.errors import InputError, check_choice
 
 log = logging.getLogger(__name__)
@@ -82,11 +83,11 @@ class CelebADataModule(DecodedDataModule):
         check_choice("data.partition", partition, PARTITIONS)
         self.download, self.partition = download, partition
 
-    def prepare_data(self) -> None:
-        """Download CelebA if `download` is set, then decode.
+    def fetch(self) -> None:
+        """Download CelebA if `download` is set.
 
         Raises:
-            InputError: the download fails, or decoding does.
+            InputError: the download fails.
         """
         if self.download and self.root is not None and not is_prepared(self.root):
             from torchvision.datasets import CelebA
@@ -104,9 +105,8 @@ class CelebADataModule(DecodedDataModule):
                     f"CelebA cannot be downloaded to {self.root} ({error}): try again, or put the "
                     "files there by hand and type data.download=false"
                 ) from error
-        super().prepare_data()
 
-    @cached_property
+    @property
     def _files(self) -> Path:
         """The folder of the lists and of the images' folder."""
         inner = self.root / "celeba"

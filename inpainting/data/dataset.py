@@ -54,8 +54,19 @@ def as_read(batch: Batch) -> Batch:
     return batch
 
 
-def draw_masks(mask: Kind, count: int, height: int, width: int, *key: int) -> np.ndarray:
+def draw_masks(
+    mask: Kind,
+    count: int,
+    height: int,
+    width: int,
+    *key: int,
+    files: Sequence[str] | None = None,
+    first: int = 0,
+) -> np.ndarray:
     """Draw one fixed hole for each image, which depends only on `key` and the image's index.
+
+    A kind with a method `of_files` has the holes of these very images, such as a table that lists
+    them; nothing is drawn then.
 
     Args:
         mask: kind of hole
@@ -63,6 +74,8 @@ def draw_masks(mask: Kind, count: int, height: int, width: int, *key: int) -> np
         height: of the images, in pixels
         width: of the images, in pixels
         *key: integers that seed the holes together with the index
+        files: names of the images, if they are known
+        first: index of the first of the images in their split
 
     Returns:
         (count, height, width) uint8, 255 = hole
@@ -70,16 +83,19 @@ def draw_masks(mask: Kind, count: int, height: int, width: int, *key: int) -> np
     Raises:
         InputError: a hole leaves no known pixel.
     """
-    masks = np.empty((count, height, width), dtype=np.uint8)
-    generator = torch.Generator()
-    for index in range(count):
-        generator.manual_seed(seed_from(*key, index))
-        drawn = mask(1, height, width, generator)
-        masks[index] = (drawn[0, 0] * 255).round().to(torch.uint8).numpy()
+    of_files = getattr(mask, "of_files", None)
+    masks = of_files(files, height, width) if of_files and files is not None else None
+    if masks is None:
+        masks = np.empty((count, height, width), dtype=np.uint8)
+        generator = torch.Generator()
+        for index in range(count):
+            generator.manual_seed(seed_from(*key, first + index))
+            drawn = mask(1, height, width, generator)
+            masks[index] = (drawn[0, 0] * 255).round().to(torch.uint8).numpy()
     covered = (masks > 0).all(axis=(1, 2))
     if covered.any():
         raise InputError(
-            f"the hole of image {int(covered.argmax())} covers all of it and leaves no known "
-            f"pixel: type settings with smaller holes ({mask})"
+            f"the hole of image {first + int(covered.argmax())} covers all of it and leaves no "
+            f"known pixel: type settings with smaller holes ({mask})"
         )
     return masks

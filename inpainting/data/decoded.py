@@ -1,13 +1,11 @@
 """Data sets of image files, which are decoded once into the prepared format and cached."""
 
-import hashlib
-import json
+import copy
 import logging
 import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -19,66 +17,15 @@ from rich.progress import Progress
 from inpainting.data import arrays
 from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
+from inpainting.data.listing import Listing, joined, listing_fingerprint
 from inpainting.errors import InputError
-from inpainting.images.files import Window, read_uint8
+from inpainting.images.files import read_uint8
 from inpainting.values import Share
 
 log = logging.getLogger(__name__)
 
 CHUNK = 512  # images decoded ahead of the writer; bounds the memory
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The image files of a data set.
-
-    Attributes:
-        root: the folder that `files` are relative to
-        files: relative paths with forward slashes
-        classes: the class name of each file, "" for none
-        versions: `file_version` of each file, which changes when the file does
-        splits: "train", "val" or "test" for each file; None splits the files at random
-        attributes: for each name whether each file has the attribute, 0 or 1
-        window: the part of each image that is kept; None keeps the centre square
-    """
-
-    root: Path
-    files: list[str]
-    classes: list[str]
-    versions: list[tuple[int, int]]
-    splits: list[str] | None = None
-    attributes: dict[str, np.ndarray] = field(default_factory=dict)
-    window: Window | None = None
-
-    def indices(self, shares: Sequence[Share], split_seed: int) -> dict[str, np.ndarray]:
-        """Return the indices of each split's files by name, in the order of the files if given."""
-        if self.splits is None:
-            return arrays.split_indices(len(self.files), shares, split_seed)
-        splits = np.array(self.splits)
-        return {name: np.flatnonzero(splits == name) for name in arrays.SPLITS}
-
-    def row(self, index: int) -> dict[str, Any]:
-        """Return the csv line of a file."""
-        line = {"file": self.files[index], "class": self.classes[index]}
-        return line | {name: int(values[index]) for name, values in self.attributes.items()}
-
-
-def file_version(path: Path | str) -> tuple[int, int]:
-    """Return size in bytes and modification time in nanoseconds of a file."""
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
-
-
-def listing_fingerprint(listing: Listing, settings: dict[str, Any]) -> str:
-    """Return 16 hex digits that change with any file, its class or any setting."""
-    digest = hashlib.sha256(json.dumps([arrays.VERSION, settings], sort_keys=True).encode())
-    for line in zip(listing.files, listing.classes, listing.versions, strict=True):
-        digest.update(repr(line).encode(errors="surrogateescape"))
-    if listing.splits is not None or listing.attributes or listing.window is not None:
-        digest.update(repr([listing.splits, sorted(listing.attributes), listing.window]).encode())
-        for name in sorted(listing.attributes):
-            digest.update(np.ascontiguousarray(listing.attributes[name], dtype=np.uint8).data)
-    return digest.hexdigest()[:16]
+MANY = 20_000  # images from which on `prepare` pays: it shows progress, and goes on after a kill
 
 
 def _decoded(
@@ -170,7 +117,8 @@ class DecodedDataModule(InpaintingDataModule):
     """The base class of data sets of image files, which are decoded into a cache on first use.
 
     Args:
-        root: the folder of the images, or a folder in the prepared format, which is read directly
+        root: the folder of the images, or several; or one folder in the prepared format, which is
+            read directly
         cache: the folder of decoded images, with a subfolder for each state of files and settings
         shares: shares of train, val and test, which sum to 1
         on_error: "stop" at a file that cannot be read, or "skip" and count such files
@@ -183,7 +131,7 @@ class DecodedDataModule(InpaintingDataModule):
     def __init__(
         self,
         *,
-        root: str | Path | None,
+        root: str | Path | Sequence[str | Path] | None,
         cache: str | Path,
         shares: Sequence[Share] = (0.85, 0.10, 0.05),
         on_error: Literal["stop", "skip"] = "stop",
@@ -192,7 +140,9 @@ class DecodedDataModule(InpaintingDataModule):
         super().__init__(**kwargs)
         if on_error not in ("stop", "skip"):
             raise InputError(f"data.on_error={on_error}: type stop or skip")
-        self.root = Path(root).expanduser() if root is not None else None
+        given = [root] if isinstance(root, str | Path) else root or []
+        self.roots = [Path(one).expanduser() for one in given]
+        self.root = self.roots[0] if self.roots else None
         self.cache, self.shares, self.on_error = Path(cache).expanduser(), list(shares), on_error
 
     @abstractmethod
@@ -203,9 +153,42 @@ class DecodedDataModule(InpaintingDataModule):
             InputError: there are no image files.
         """
 
+    def fetch(self) -> None:  # noqa: B027 (most data sets have nothing to download)
+        """Download what is missing, if that is asked for.
+
+        Raises:
+            InputError: the download fails.
+        """
+
     def prepare_data(self) -> None:
-        """Decode images that are not in the cache; Lightning calls this in one process only."""
+        """Fetch and decode what is not there; Lightning calls this in one process only.
+
+        Raises:
+            InputError: the download fails, or decoding does.
+        """
+        self.fetch()
         _ = self.folder
+
+    def whole_listing(self) -> Listing:
+        """List the image files below all roots.
+
+        Raises:
+            InputError: a root is missing or is not a folder, or none of its images is there.
+        """
+        if not self.roots:
+            raise InputError("no folder of images is given: type data.root=PATH")
+        listings = []
+        for root in self.roots:
+            if not root.is_dir():
+                raise InputError(f"{root} is not a folder: type data.root=PATH")
+            if arrays.is_prepared(root):
+                raise InputError(
+                    f"{root} holds prepared images: type it alone, as data.root={root}"
+                )
+            one = copy.copy(self)
+            one.root = root
+            listings.append(one.listing())
+        return joined(listings)
 
     def read_split(self, name: str) -> Split:
         """Return one split, memory-mapped."""
@@ -218,14 +201,10 @@ class DecodedDataModule(InpaintingDataModule):
         Raises:
             InputError: `root` is missing, is not a folder, or cannot be used as configured.
         """
-        if self.root is None:
-            raise InputError("no folder of images is given: type data.root=PATH")
-        if not self.root.is_dir():
-            raise InputError(f"{self.root} is not a folder: type data.root=PATH")
-        if arrays.is_prepared(self.root):
+        if len(self.roots) == 1 and arrays.is_prepared(self.root):
             check_prepared(self.root, self.image_size, self.channels)
             return self.root
-        listing = self.listing()
+        listing = self.whole_listing()
         settings = {
             "image_size": self.image_size,
             "channels": self.channels,
@@ -237,5 +216,11 @@ class DecodedDataModule(InpaintingDataModule):
         self.cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):  # another process may be decoding the same files
             if not folder.exists():
+                if len(listing.files) >= MANY:
+                    log.info(
+                        "%d images are decoded into the cache now; python -m inpainting.prepare "
+                        "does it in several processes, and goes on after an interruption",
+                        len(listing.files),
+                    )
                 decode_files(listing, folder, settings)
         return folder

@@ -6,8 +6,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from inpainting.data.arrays import Split, split_indices
+from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
+from inpainting.data.splitting import split_indices
 
 
 def as_split(

@@ -4,7 +4,8 @@ import logging
 from pathlib import Path
 
 from inpainting.data.arrays import SPLITS
-from inpainting.data.decoded import DecodedDataModule, Listing, file_version
+from inpainting.data.decoded import DecodedDataModule
+from inpainting.data.listing import Listing, file_version
 from inpainting.errors import InputError
 from inpainting.images.listing import each_once, list_images
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from inpainting.data.arrays import is_prepared
-from inpainting.data.decoded import DecodedDataModule, Listing, file_version
+from inpainting.data.decoded import DecodedDataModule
+from inpainting.data.listing import Listing, file_version
 from inpainting.errors import InputError, check_choice
 from inpainting.images.listing import list_images
 from inpainting.values import Share
@@ -63,11 +64,11 @@ class ImagenetteDataModule(DecodedDataModule):
         self.classes = [_wordnet_id(name) for name in classes] or list(CLASSES)
         self.size, self.val_share, self.download = size, val_share, download
 
-    def prepare_data(self) -> None:
-        """Download Imagenette if `download` is set, then decode.
+    def fetch(self) -> None:
+        """Download Imagenette if `download` is set.
 
         Raises:
-            InputError: the download fails, or decoding does.
+            InputError: the download fails.
         """
         if self.download and self.root is not None and not is_prepared(self.root):
             from torchvision.datasets import Imagenette
@@ -81,7 +82,6 @@ class ImagenetteDataModule(DecodedDataModule):
                         f"Imagenette cannot be downloaded to {self.root} ({error}): try again, or "
                         "put the files there by hand and type data.download=false"
                     ) from error
-        super().prepare_data()
 
     def listing(self) -> Listing:
         """List the images of the chosen classes.

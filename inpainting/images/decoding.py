@@ -58,6 +58,27 @@ def _read_8_bits(path: Path, opened: Image.Image) -> np.ndarray:
     return np.asarray(converted).reshape(opened.height, opened.width, len(mode))
 
 
+REDUCED = {
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+def _read_reduced(path: Path, opened: Image.Image, reduction: int) -> np.ndarray:
+    """Read a JPEG at a reduced size: through OpenCV, which takes half of PIL's time.
+
+    Both give the same pixels, because both decode with libjpeg. What OpenCV refuses, such as a
+    truncated file, is left to PIL, which says what is wrong with it.
+    """
+    if opened.mode == "RGB":
+        flags = REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+        if pixels is not None and pixels.shape[:2] == (opened.height, opened.width):
+            return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return _read_8_bits(path, opened)
+
+
 class Stored(NamedTuple):
     """The pixels of a decoded file, not yet turned upright, and its metadata.
 
@@ -83,7 +104,10 @@ def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
         if draft and (drafted := opened.draft(draft[0], (draft[1], draft[1]))):
             reduction = round(size[0] / drafted[1][2])
         deep = _has_16_bits(opened)
-        pixels = _read_16_bits(path) if deep else _read_8_bits(path, opened)
+        if reduction > 1:
+            pixels = _read_reduced(path, opened, reduction)
+        else:
+            pixels = _read_16_bits(path) if deep else _read_8_bits(path, opened)
         if reduction == 1:
             size = pixels.shape[1], pixels.shape[0]  # loading a TIFF may have rotated it
         # Both libraries have turned a TIFF upright, but only PIL has dropped the orientation tag.

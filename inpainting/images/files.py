@@ -52,6 +52,34 @@ def read_uint8(
     """
     mode = {1: "L", 3: "RGB"}[channels]
     pixels, orientation, _, (width, height), reduction = decode(path, draft=(mode, 2 * side))
+    # Place the window at full resolution: decoding at a reduced scale rounds odd sides up, and
+    # centring in the rounded size would move the centre.
+    box = [value / reduction for value in (window or centre_square)(width, height)]
+    square = _opaque(pixels, mode).resize((side, side), Image.Resampling.BILINEAR, box=box)
+    return UPRIGHT[orientation](np.asarray(square).reshape(side, side, channels))
+
+
+def read_shrunk(path: str | Path, longest: int) -> np.ndarray:
+    """Read a whole image upright, shrunk with antialiasing if it is larger than wanted.
+
+    Args:
+        path: the file
+        longest: largest allowed side, in pixels
+
+    Returns:
+        (H, W, 3) uint8 RGB, with H and W up to `longest`
+
+    Raises:
+        InputError: the file does not exist, cannot be read as an image or has 32-bit pixels.
+    """
+    stored = decode(path, draft=("RGB", longest))
+    whole = _opaque(stored.pixels, "RGB")
+    whole.thumbnail((longest, longest), Image.Resampling.BILINEAR, reducing_gap=None)
+    return np.ascontiguousarray(UPRIGHT[stored.orientation](np.asarray(whole)))
+
+
+def _opaque(pixels: np.ndarray, mode: str) -> Image.Image:
+    """Convert decoded pixels to an 8-bit image of a mode, laid over white if it is transparent."""
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     whole = _to_pil(pixels)
@@ -59,11 +87,7 @@ def read_uint8(
         opaque = Image.new(whole.mode[:-1], whole.size, "white")
         opaque.paste(whole.convert(opaque.mode), mask=whole.getchannel("A"))
         whole = opaque
-    # Place the window at full resolution: decoding at a reduced scale rounds odd sides up, and
-    # centring in the rounded size would move the centre.
-    box = [value / reduction for value in (window or centre_square)(width, height)]
-    square = whole.convert(mode).resize((side, side), Image.Resampling.BILINEAR, box=box)
-    return UPRIGHT[orientation](np.asarray(square).reshape(side, side, channels))
+    return whole if whole.mode == mode else whole.convert(mode)
 
 
 def _to_pil(pixels: np.ndarray) -> Image.Image:

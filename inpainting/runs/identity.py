@@ -39,9 +39,10 @@ def method_part(setting: dict[str, str]) -> dict[str, str]:
 
 
 def data_name(config: dict[str, Any], choice: str | None) -> str:
-    """Return a data set's short name: its yaml or class, then the name of its folder, if any."""
+    """Return a data set's short name: its yaml or class, then the names of its folders, if any."""
     data = config.get("data", {})
     name = choice or str(data.get("_target_", "")).rpartition(".")[2].removesuffix("DataModule")
-    root = data.get("root")
-    parts = (name, Path(root).name if root else "")
+    root = data.get("prepared") or data.get("root") or []
+    roots = [root] if isinstance(root, str) else root
+    parts = [name, *(Path(one).name for one in roots)]
     return " ".join(dict.fromkeys(part for part in parts if part))

@@ -1,12 +1,12 @@
 """What can be typed for the keys at the top of a configuration, which no class takes."""
 
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
-from inpainting.values import FolderName, Natural, NewFolder, Seed, Share
+from inpainting.values import Bounds, FolderName, Natural, NewFolder, Positive, Seed, Share
 
 
 class Keys(TypedDict, total=False):
-    """The keys of train.yaml, evaluate.yaml and predict.yaml that hold values."""
+    """The keys of train.yaml, evaluate.yaml, predict.yaml and prepare.yaml that hold values."""
 
     monitor: str | None
     name: FolderName
@@ -34,4 +34,10 @@ class Keys(TypedDict, total=False):
     mask_hole: Literal["white", "black"]
     out: NewFolder
     overwrite: bool
+    holes_of: str | None
+    work: NewFolder
+    workers: Natural | None
+    near_duplicates: Annotated[int, Bounds(0, 256)] | None
+    local_share: Annotated[float, Bounds(0, 1, open_below=True)]
+    max_file_bytes: Positive | None
     small: dict[str, Any] | None

@@ -1,4 +1,4 @@
-"""Batches from the decoded cache against torchvision's ImageFolder, which decodes every time."""
+"""Batches from the decoded cache, and its decoding, against PIL and torchvision's ImageFolder."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,12 +9,14 @@ import torch
 from interleaved import Spread, in_turn, process_seconds
 from lightning import Trainer
 from omegaconf import DictConfig
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import CenterCrop, Compose, Resize, ToTensor
 
 from inpainting.data.base import InpaintingDataModule
+from inpainting.preparing.decoding import decode_images
 from inpainting.tasks.build import build
 
 COUNT, LARGE, SIDE, BATCH = 600, 256, 64, 100
@@ -91,3 +93,40 @@ def test_the_decoded_cache_is_read_25_times_faster_than_an_image_folder(
         at_least=25,
         digits=1,
     )
+
+
+def test_prepare_decodes_twice_as_many_files_a_second_as_pil_or_torchvision(
+    composed: Callable[..., DictConfig],
+    jpegs: Path,
+    tmp_path: Path,
+    report: Callable[..., None],
+):
+    listing = build(composed("data=folder", f"data.root={jpegs}").data).whole_listing()
+    dataset = ImageFolder(str(jpegs), Compose([Resize(SIDE), CenterCrop(SIDE), ToTensor()]))
+    places = [tmp_path / f"work_{number}" for number in range(20)]
+
+    def ours() -> float:
+        work = places.pop()
+        return process_seconds(lambda: decode_images(listing, work, 3, SIDE, "stop", workers=0))
+
+    def pil() -> float:
+        def loop() -> None:
+            for file in listing.files:
+                with Image.open(listing.root / file) as opened:
+                    np.asarray(
+                        opened.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+                    )
+
+        return process_seconds(loop)
+
+    def torchvision() -> float:
+        return process_seconds(lambda: [dataset[index] for index in range(len(dataset))])
+
+    for name, theirs in (("a PIL loop", pil), ("torchvision's ImageFolder", torchvision)):
+        pairs = in_turn(theirs, ours)
+        files_a_second = COUNT / Spread.of([seconds for _, seconds in pairs]).median
+        report(
+            f"decoding to 64 px, {name} / prepare ({files_a_second:,.0f} files/s)",
+            Spread.of([one / other for one, other in pairs]),
+            at_least=2,
+        )

@@ -1,0 +1,1 @@
+"""Preparation of data sets: decoded, searched for people, divided and written once."""

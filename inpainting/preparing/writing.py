@@ -1,0 +1,59 @@
+"""The tables beside the prepared arrays: people, broken files, near-duplicates."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from inpainting.data.arrays import TEXT
+from inpainting.data.listing import Listing
+from inpainting.preparing.near_duplicates import Pair
+from inpainting.preparing.people import People
+from inpainting.preparing.selection import Selection
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    count = 0
+    with open(path, "w", **TEXT) as file:
+        table = csv.writer(file)
+        table.writerow(header)
+        for row in rows:
+            table.writerow(row)
+            count += 1
+    return count
+
+
+def write_people(
+    path: Path, listing: Listing, people: People, selection: Selection, threshold: float
+) -> None:
+    """Write a line for every photograph: its highest score, the persons, and where the first is.
+
+    A photograph without a score above the detector's lowest has a score of 0.
+    """
+
+    def rows() -> Iterable[Sequence[Any]]:
+        names = selection.names()
+        for index, file in enumerate(listing.files):
+            found = people.of(index)
+            first = [f"{value:.3f}" for value in found[0]] if len(found) else ["0.000", *[""] * 4]
+            persons = int((found[:, 0] >= threshold).sum())
+            broken = "broken" if selection.broken[index] else ""
+            yield file, first[0], persons, *first[1:], names[index] or broken or "left out"
+
+    header = ("file", "score", "persons", "left", "top", "right", "bottom", "split")
+    _write(path, header, rows())
+
+
+def write_broken(path: Path, listing: Listing, broken: dict[int, str]) -> None:
+    """Write a line for every file that cannot be read, with the reason."""
+    rows = ((listing.files[index], reason) for index, reason in sorted(broken.items()))
+    _write(path, ("file", "reason"), rows)
+
+
+def write_near_duplicates(path: Path, listing: Listing, pairs: Iterable[Pair]) -> int:
+    """Write a line for every pair; return their number."""
+    rows = (
+        (first[0], listing.files[first[1]], second[0], listing.files[second[1]], distance)
+        for first, second, distance in pairs
+    )
+    return _write(path, ("split", "file", "other_split", "other_file", "distance"), rows)
