@@ -48,6 +48,7 @@ ALLOWED = {
     "runs": {"metrics"},
     "loggers": {"images", "metrics", "runs"},
     "sweeps": {"runs", "metrics"},
+    "filling": {"images", "methods", "runs", "tasks"},
     "scoring": {"images", "runs"},
     "reporting": {"images", "metrics", "runs", "scoring"},
     "tasks": {

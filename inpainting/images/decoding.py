@@ -48,10 +48,15 @@ def _read_16_bits(path: Path) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
 
-def _read_8_bits(path: Path, opened: Image.Image) -> np.ndarray:
+def eight_bit_pixels(opened: Image.Image, name: str | Path) -> np.ndarray:
+    """Return the pixels of an image of PIL as (H, W, C) uint8; C as in `Stored`.
+
+    Raises:
+        InputError: the image has 32-bit pixels; says so of `name`.
+    """
     opened.load()
     if opened.mode in ("I", "F"):
-        raise InputError(f"{path} has 32-bit pixels: save it with 8 or 16 bits per channel")
+        raise InputError(f"{name} has 32-bit pixels: save it with 8 or 16 bits per channel")
     mode = "L" if opened.mode in ("1", "L", "LA", "La") else "RGB"
     mode += "A" if opened.has_transparency_data else ""
     converted = opened if opened.mode == mode else opened.convert(mode)
@@ -67,6 +72,7 @@ class Stored(NamedTuple):
         profile: the ICC colour profile, or None
         size: width and height at full resolution, in pixels
         reduction: 2, 4 or 8 if a JPEG was decoded at 1/2, 1/4 or 1/8 of its size, otherwise 1
+        exif: the EXIF data without orientation and thumbnail, or None
     """
 
     pixels: np.ndarray
@@ -74,6 +80,15 @@ class Stored(NamedTuple):
     profile: bytes | None
     size: tuple[int, int]
     reduction: int
+    exif: bytes | None
+
+
+def _written_anew(exif: Image.Exif) -> bytes | None:
+    """Return EXIF data without its thumbnail, which shows what an image's hole hides."""
+    try:
+        return exif.tobytes() if exif else None
+    except BROKEN:  # an image is not refused for what a camera has written beside it
+        return None
 
 
 def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
@@ -83,17 +98,20 @@ def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
         if draft and (drafted := opened.draft(draft[0], (draft[1], draft[1]))):
             reduction = round(size[0] / drafted[1][2])
         deep = _has_16_bits(opened)
-        pixels = _read_16_bits(path) if deep else _read_8_bits(path, opened)
+        pixels = _read_16_bits(path) if deep else eight_bit_pixels(opened, path)
         if reduction == 1:
             size = pixels.shape[1], pixels.shape[0]  # loading a TIFF may have rotated it
         # Both libraries have turned a TIFF upright, but only PIL has dropped the orientation tag.
         upright = deep and opened.format == "TIFF"
-        orientation = 1 if upright else opened.getexif().get(ORIENTATION, 1)
+        exif = opened.getexif()
+        orientation = 1 if upright else exif.get(ORIENTATION, 1)
         orientation = orientation if orientation in UPRIGHT else 1  # some cameras write 0
         # A profile describes the colours of the file, which converting these modes has changed.
         same_colours = opened.mode not in ("CMYK", "LAB", "YCbCr")
         profile = opened.info.get("icc_profile") if same_colours else None
-    return Stored(pixels, orientation, profile, size, reduction)
+        exif.pop(ORIENTATION, None)  # what reads the pixels turns them upright
+        metadata = _written_anew(exif) if draft is None and "exif" in opened.info else None
+    return Stored(pixels, orientation, profile, size, reduction, metadata)
 
 
 def decode(path: str | Path, draft: tuple[str, int] | None = None) -> Stored:

@@ -1,0 +1,62 @@
+"""Loads a method by a name: a run's folder, an exported file, or a method without training."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from inpainting import CONF
+from inpainting.errors import InputError, for_the_user
+from inpainting.filling.filler import Filler
+from inpainting.runs.arguments import evaluation_arguments, quoted
+from inpainting.runs.bundled import PREFIX, bundled
+from inpainting.tasks.parts import method_of_run
+
+
+def load_filler(
+    name: str, device: str | torch.device | None, checkpoint: str, overrides: Sequence[str]
+) -> Filler:
+    """Load a method; see `inpainting.load`."""
+    key = "run" if _is_run(name) else "model"
+    if key == "model" and not (Path(CONF) / "model" / f"{name}.yaml").is_file():
+        raise InputError(
+            f"{name} is neither a run's folder, nor a file that export has written, nor a method: "
+            f"give one of these, or {', '.join(bundled())}, telea, navier_stokes or mean_fill"
+        )
+    typed = [quoted(key, name), *overrides]
+    typed += [] if key == "model" else [f"checkpoint={checkpoint}"]
+    try:
+        with _composed_alone("predict", evaluation_arguments(typed)) as config:
+            method, own_name = method_of_run(config)
+    except Exception as error:
+        cause = for_the_user(error)
+        if cause is None or cause is error:
+            raise
+        raise cause from error
+    return Filler(method, own_name, device)
+
+
+def _is_run(name: str) -> bool:
+    return (
+        Path(name).expanduser().exists() or name.endswith(".safetensors") or name.startswith(PREFIX)
+    )
+
+
+@contextmanager
+def _composed_alone(command: str, arguments: Sequence[str]) -> Iterator[DictConfig]:
+    """Compose a command's configuration, and leave Hydra as it was: absent, or in another job."""
+    hydra, current = GlobalHydra.instance(), HydraConfig.instance()
+    outer, outer_config = hydra.hydra, current.cfg
+    hydra.clear()
+    try:
+        with initialize_config_dir(CONF, version_base="1.3"):
+            config = compose(command, list(arguments), return_hydra_config=True)
+            current.set_config(config)
+            yield config
+    finally:
+        hydra.hydra, current.cfg = outer, outer_config
