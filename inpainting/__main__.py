@@ -8,7 +8,16 @@ import sys
 
 from inpainting.help_text import answer_version, docstring
 
-COMMANDS = ("train", "evaluate", "predict", "report", "score", "train_classifier", "wandb_view")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "export",
+    "report",
+    "score",
+    "train_classifier",
+    "wandb_view",
+)
 
 
 def main() -> None:

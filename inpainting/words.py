@@ -20,7 +20,11 @@ def option(default: Any, text: str) -> Any:
 
 
 def parse(
-    module: str, description: str, options: type[Options], arguments: list[str] | None = None
+    module: str,
+    description: str,
+    options: type[Options],
+    arguments: list[str] | None = None,
+    folders: str | None = "the folder of a sweep or of runs, such as outputs/sweeps/NAME",
 ) -> tuple[list[str], Options]:
     """Parse a command line of folders and key=value options.
 
@@ -29,12 +33,13 @@ def parse(
         description: text at the top of --help
         options: a dataclass whose fields are declared by `option`
         arguments: the command line without the program's name; None reads it from `sys.argv`
+        folders: what to type besides options; None where there is nothing
 
     Returns:
         the folders and the options
 
     Raises:
-        InputError: no folder is typed, or an option is unknown or has an invalid value.
+        InputError: no folder is typed, or one where there is none, or an option is unknown or has an invalid value.
     """
     pairs = {known.name: f"{known.name}={known.default or 'NAME'}" for known in fields(options)}
     width = max(len(pair) for pair in pairs.values())
@@ -50,12 +55,16 @@ def parse(
     parser.add_argument(
         "--version", action="version", version=f"inpainting {version('inpainting')}"
     )
-    parser.add_argument("words", nargs="*", metavar="FOLDER | key=value")
+    parser.add_argument(
+        "words", nargs="*", metavar="key=value" if folders is None else "FOLDER | key=value"
+    )
     words = parser.parse_args(arguments).words
     typed = [word for word in words if re.match(r"\w+=", word)]
-    folders = [word for word in words if word not in typed]
-    if not folders:
-        raise InputError("type the folder of a sweep or of runs, such as outputs/sweeps/NAME")
+    others = [word for word in words if word not in typed]
+    if folders is not None and not others:
+        raise InputError(f"type {folders}")
+    if folders is None and others:
+        raise InputError(f"{others[0]}: type KEY=VALUE; --help lists the keys")
     values = OmegaConf.structured(options)
     for word in typed:
         key, _, value = word.partition("=")
@@ -66,4 +75,4 @@ def parse(
         except OmegaConfBaseException as error:
             reason = str(error.msg).splitlines()[0]
             raise InputError(f"{word}: {reason}; type --help to list the options") from None
-    return folders, OmegaConf.to_object(values)
+    return others, OmegaConf.to_object(values)

@@ -13,8 +13,10 @@ from omegaconf import DictConfig
 from inpainting import CONF
 from inpainting.errors import InputError, for_the_user
 from inpainting.filling.filler import Filler
+from inpainting.methods.base import Inpainter
 from inpainting.runs.arguments import evaluation_arguments, quoted
-from inpainting.runs.bundled import PREFIX, bundled
+from inpainting.runs.bundled import bundled
+from inpainting.runs.opening import names_run
 from inpainting.tasks.parts import method_of_run
 
 
@@ -22,29 +24,38 @@ def load_filler(
     name: str, device: str | torch.device | None, checkpoint: str, overrides: Sequence[str]
 ) -> Filler:
     """Load a method; see `inpainting.load`."""
-    key = "run" if _is_run(name) else "model"
+    key = "run" if names_run(name) else "model"
     if key == "model" and not (Path(CONF) / "model" / f"{name}.yaml").is_file():
         raise InputError(
             f"{name} is neither a run's folder, nor a file that export has written, nor a method: "
-            f"give one of these, or {', '.join(bundled())}, telea, navier_stokes or mean_fill"
+            f"give one of these, such as {', '.join([*bundled(), 'telea'])}"
         )
     typed = [quoted(key, name), *overrides]
     typed += [] if key == "model" else [f"checkpoint={checkpoint}"]
+    method, own_name, _ = method_alone(typed)
+    return Filler(method, own_name, device)
+
+
+def method_alone(typed: Sequence[str]) -> tuple[Inpainter, str, DictConfig]:
+    """Build the method that a command line of `predict` names, without running that command.
+
+    Args:
+        typed: such as run=outputs/glcic/STAMP, or model=telea
+
+    Returns:
+        the method with its weights, its name, and the composed configuration
+
+    Raises:
+        InputError: see `method_of_run`.
+    """
     try:
-        with _composed_alone("predict", evaluation_arguments(typed)) as config:
-            method, own_name = method_of_run(config)
+        with _composed_alone("predict", evaluation_arguments(list(typed))) as config:
+            return *method_of_run(config), config
     except Exception as error:
         cause = for_the_user(error)
         if cause is None or cause is error:
             raise
         raise cause from error
-    return Filler(method, own_name, device)
-
-
-def _is_run(name: str) -> bool:
-    return (
-        Path(name).expanduser().exists() or name.endswith(".safetensors") or name.startswith(PREFIX)
-    )
 
 
 @contextmanager

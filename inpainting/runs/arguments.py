@@ -11,6 +11,7 @@ from inpainting import CONF
 from inpainting.errors import InputError, is_first_process
 from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.folder import SWEEP_JOB, Run, claimed
+from inpainting.runs.opening import open_run
 
 # Keys that an evaluation must not inherit: how the run was trained, and where it wrote its output.
 TRAINING_KEYS = ("trainer", "logger", "callbacks", "debug", "hydra", "seed", "against")
@@ -182,7 +183,7 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
     folder = _last_typed(arguments, "run")
     if folder is None:
         return arguments
-    run = Run.open(folder)
+    run = open_run(folder)
     model = _last_typed(arguments, "model")
     if model is not None:
         raise InputError(
