@@ -39,7 +39,8 @@ def parse(
         the folders and the options
 
     Raises:
-        InputError: no folder is typed, or one where there is none, or an option is unknown or has an invalid value.
+        InputError: no folder is typed, or one where there is none; or an option is unknown or has
+            an invalid value.
     """
     pairs = {known.name: f"{known.name}={known.default or 'NAME'}" for known in fields(options)}
     width = max(len(pair) for pair in pairs.values())
