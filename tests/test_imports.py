@@ -49,7 +49,8 @@ ALLOWED = {
     "loggers": {"images", "metrics", "runs"},
     "sweeps": {"runs", "metrics"},
     "filling": {"images", "methods", "runs", "tasks"},
-    "scoring": {"images", "runs"},
+    "scoring": {"images", "runs", "serving"},
+    "painting": {"data", "filling", "images", "serving"},
     "reporting": {"images", "metrics", "runs", "scoring"},
     "tasks": {
         "callbacks", "data", "images", "loggers", "methods", "metrics", "nn", "runs", "tokens",

@@ -88,10 +88,22 @@ class Photo:
         pixels[hole, : self.colours] = values.astype(pixels.dtype)
         return replace(self, pixels=pixels)
 
-    def save(self, path: str | Path) -> None:
-        """Save as a PNG of the same size, colour mode, depth, colour profile and EXIF data.
+    def png(self) -> bytes:
+        """Return a PNG file of the same size, colour mode, depth, colour profile and EXIF data."""
+        channels = self.pixels.shape[2]
+        if self.pixels.dtype == np.uint16 and channels != 1:
+            order = cv2.COLOR_RGBA2BGRA if channels == 4 else cv2.COLOR_RGB2BGR
+            encoded = cv2.imencode(".png", cv2.cvtColor(self.pixels, order))[1].tobytes()
+            return _with_metadata(encoded, self.profile, self.exif)
+        buffer = io.BytesIO()
+        known = {"icc_profile": self.profile, "exif": self.exif}
+        to_pil(self.pixels).save(
+            buffer, "PNG", **{key: value for key, value in known.items() if value}
+        )
+        return buffer.getvalue()
 
-        The file is written whole or not at all.
+    def save(self, path: str | Path) -> None:
+        """Save as a PNG file; see `png`. The file is written whole or not at all.
 
         Raises:
             InputError: the name does not end in .png; other formats would lose pixels or depth.
@@ -100,20 +112,8 @@ class Photo:
         path = Path(path)
         if path.suffix.lower() != ".png":
             raise InputError(f"{path}: images are saved without loss; type a name ending in .png")
-        channels = self.pixels.shape[2]
-        if self.pixels.dtype == np.uint16 and channels != 1:
-            order = cv2.COLOR_RGBA2BGRA if channels == 4 else cv2.COLOR_RGB2BGR
-            encoded = cv2.imencode(".png", cv2.cvtColor(self.pixels, order))[1].tobytes()
-            content = _with_metadata(encoded, self.profile, self.exif)
-        else:
-            buffer = io.BytesIO()
-            known = {"icc_profile": self.profile, "exif": self.exif}
-            to_pil(self.pixels).save(
-                buffer, "PNG", **{key: value for key, value in known.items() if value}
-            )
-            content = buffer.getvalue()
         with replacing(path, "wb") as file:
-            file.write(content)
+            file.write(self.png())
 
 
 def _with_metadata(png: bytes, profile: bytes | None, exif: bytes | None) -> bytes:
