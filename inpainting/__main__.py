@@ -12,6 +12,7 @@ COMMANDS = (
     "train",
     "evaluate",
     "predict",
+    "app",
     "export",
     "report",
     "score",

@@ -19,6 +19,11 @@ def option(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
 
 
+def repeated(text: str) -> Any:
+    """Declare a field, a list, whose key can be typed several times; see `option`."""
+    return field(default_factory=list, metadata={"help": text})
+
+
 def parse(
     module: str,
     description: str,
@@ -31,7 +36,7 @@ def parse(
     Args:
         module: name of the module, as typed after `python -m`
         description: text at the top of --help
-        options: a dataclass whose fields are declared by `option`
+        options: a dataclass whose fields are declared by `option` or `repeated`
         arguments: the command line without the program's name; None reads it from `sys.argv`
         folders: what to type besides options; None where there is nothing
 
@@ -42,7 +47,9 @@ def parse(
         InputError: no folder is typed, or one where there is none; or an option is unknown or has
             an invalid value.
     """
-    pairs = {known.name: f"{known.name}={known.default or 'NAME'}" for known in fields(options)}
+    lists = {known.name for known in fields(options) if known.default_factory is list}
+    defaults = {one.name: None if one.name in lists else one.default for one in fields(options)}
+    pairs = {name: f"{name}={default or 'NAME'}" for name, default in defaults.items()}
     width = max(len(pair) for pair in pairs.values())
     lines = [
         f"  {pairs[known.name]:{width}}  {known.metadata['help']}" for known in fields(options)
@@ -72,7 +79,10 @@ def parse(
         if key not in pairs:
             raise InputError(f"{word}: no such key; type one of {', '.join(pairs)}")
         try:
-            OmegaConf.update(values, key, value or None)
+            if key in lists:
+                values[key].append(value)
+            else:
+                OmegaConf.update(values, key, value or None)
         except OmegaConfBaseException as error:
             reason = str(error.msg).splitlines()[0]
             raise InputError(f"{word}: {reason}; type --help to list the options") from None
