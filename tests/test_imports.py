@@ -50,7 +50,7 @@ ALLOWED = {
     "sweeps": {"runs", "metrics"},
     "filling": {"images", "methods", "runs", "tasks"},
     "scoring": {"images", "runs", "serving"},
-    "painting": {"data", "filling", "images", "serving"},
+    "painting": {"data", "filling", "images", "runs", "serving"},
     "reporting": {"images", "metrics", "runs", "scoring"},
     "tasks": {
         "callbacks", "data", "images", "loggers", "methods", "metrics", "nn", "runs", "tokens",

@@ -12,8 +12,8 @@ def predict_command(
     typed: tuple[str, str],
     checkpoint: str,
     name: str,
-    samples: int,
-    seed: int,
+    seeds: range | None,
+    blend: str,
     attributes: Mapping[str, float],
 ) -> str:
     """Return the command of `predict` that fills the same hole of the same image.
@@ -22,8 +22,8 @@ def predict_command(
         typed: key and value that name the method
         checkpoint: of its run
         name: of the image's file, as the user has it; the page saves the mask beside it
-        samples: number drawn
-        seed: of the first
+        seeds: one for each sample; None for a method that draws no random numbers
+        blend: see `Filler.fill`
         attributes: values by name
     """
     name = PurePath(name).name or "image.png"
@@ -31,7 +31,9 @@ def predict_command(
     if typed[0] == "run" and checkpoint != "best":
         words.append(_pair("checkpoint", checkpoint))
     words += [_pair("input", name), _pair("masks", mask_name(name)), "out=filled"]
-    words += [f"samples={samples}", f"seed={seed}"] if samples > 1 or seed else []
+    # Said even where they are 1 and 0: a run may have defaults of its own.
+    words += [] if seeds is None else [f"samples={len(seeds)}", f"seed={seeds.start}"]
+    words += [] if blend == "paste" else [f"blend={blend}"]
     words += [f"attributes.{key}={value:g}" for key, value in attributes.items()]
     return shlex.join(["python", "-m", "inpainting.predict", *words])
 

@@ -12,14 +12,14 @@ import cv2
 from flask import Flask, Response, abort, jsonify, render_template, request
 from torch import Tensor
 
-from inpainting.errors import InputError, check_whole
-from inpainting.filling.filler import Filler
+from inpainting.errors import InputError, check_choice, check_whole
+from inpainting.filling.filler import BLENDS, Filler
 from inpainting.filling.kinds import check_pair
 from inpainting.images.files import read_mask, read_photo
 from inpainting.images.photo import Photo
 from inpainting.painting.commands import predict_command
+from inpainting.painting.examples import EXAMPLES, example
 from inpainting.painting.queue import FillQueue, Ticket
-from inpainting.painting.samples import NAMES, sample
 from inpainting.painting.uploads import Upload, grey_levels
 from inpainting.serving import MIB, protect
 
@@ -87,7 +87,7 @@ def make_page(entries: Sequence[Entry], host: str, limits: Limits) -> Flask:
     protect(app, host, int(limits.megabytes * MIB))
     page = _Painting(entries, limits)
     app.add_url_rule("/", view_func=page.open)
-    app.add_url_rule("/sample/<name>", view_func=page.sample)
+    app.add_url_rule("/example/<name>", view_func=page.example)
     app.add_url_rule("/image", view_func=page.image, methods=["POST"])
     app.add_url_rule("/mask", view_func=page.mask, methods=["POST"])
     app.add_url_rule("/fill", view_func=page.fill, methods=["POST"])
@@ -112,14 +112,14 @@ class _Painting:
             "painting.html",
             entries=self.entries,
             attributes=list(attributes),
-            samples=NAMES,
+            examples=EXAMPLES,
             most_samples=MOST_SAMPLES,
             largest_seed=LARGEST_SEED,
             limits=self.limits,
         )
 
-    def sample(self, name: str) -> Response:
-        return _png(sample(name)) if name in NAMES else abort(404)
+    def example(self, name: str) -> Response:
+        return _png(example(name)) if name in EXAMPLES else abort(404)
 
     def image(self) -> Response:
         """Check an image, and return one that the browser can show, with its size."""
@@ -150,8 +150,10 @@ class _Painting:
         number = _whole("method", 0, len(self.entries) - 1)
         entry = self.entries[number]
         image, mask = self._upload("image", "the image"), self._upload("mask", "the mask")
-        samples = _whole("samples", 1, MOST_SAMPLES) if entry.filler.stochastic else 1
-        seed = _whole("seed", 0, LARGEST_SEED)
+        samples, seed = _whole("samples", 1, MOST_SAMPLES), _whole("seed", 0, LARGEST_SEED)
+        seeds = range(seed, seed + (samples if entry.filler.stochastic else 1))
+        blend = request.form.get("blend", "paste")
+        check_choice("blend", blend, BLENDS)
         chosen = request.form.getlist("attribute")
         attributes = {name: float(name in chosen) for name in entry.filler.attributes}
         with self._decoding:
@@ -159,14 +161,14 @@ class _Painting:
 
         def work(tell: Callable) -> list[bytes]:
             photo, hole = image.decoded(read_photo), mask.decoded(read_mask)
-            seeds = range(seed, seed + samples)
-            filled = entry.filler.fill_photo(photo, hole, attributes, seeds, on_progress=tell)
+            filled = entry.filler.fill_photo(photo, hole, attributes, seeds, blend, tell)
             return [one.png() for one in filled]
 
         ticket = self.queue.put(work)
         name = request.form.get("name", "")
-        command = predict_command(entry.typed, entry.checkpoint, name, samples, seed, attributes)
-        return jsonify(ticket=ticket.id, samples=samples, seed=seed, command=command), 202
+        drawn = seeds if entry.filler.stochastic else None
+        command = predict_command(entry.typed, entry.checkpoint, name, drawn, blend, attributes)
+        return jsonify(ticket=ticket.id, seeds=list(seeds), command=command), 202
 
     def ticket(self, name: str) -> Response:
         """Say how far a fill is."""

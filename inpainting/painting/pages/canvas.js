@@ -149,7 +149,7 @@ function paintView() {
   view.height = Math.round(view.clientHeight * ratio);
   if (!picture) return;
   pen.setTransform(zoom * ratio, 0, 0, zoom * ratio, left * ratio, top_ * ratio);
-  pen.imageSmoothingEnabled = zoom < 1;
+  pen.imageSmoothingEnabled = zoom < 3;  // above, every pixel is a square
   pen.drawImage(picture, 0, 0, width, height);
   if (result) {
     const split = ($("split").value / 100) * width;

@@ -33,10 +33,16 @@ function show(result) {
   state.result = result;
   $("compare").hidden = !result;
   if (!result) {
-    watched = null;
+    watch(null);
     for (const one of document.querySelectorAll(".strip [aria-pressed=true]")) one.ariaPressed = "false";
   }
   redraw();
+}
+
+function watch(card, text = "") {
+  watched = card;
+  $("now").textContent = text;
+  $("stop").hidden = !card;
 }
 
 // ---- requests
@@ -146,9 +152,10 @@ async function fill() {
   say("");
   const sent = { image: state.file, name: state.file.name, mask: await png() };
   for (const key of ["samples", "seed"]) sent[key] = form.elements[key].value;
-  sent.attribute = [...form.querySelectorAll("[name=attribute]:checked")].map((one) => one.value);
-  const cards = chosen.map((method) => [newCard(method.dataset.title), method.value]);
-  watched = cards[0][0];
+  for (const key of ["attribute", "blend"])
+    sent[key] = [...form.querySelectorAll(`[name=${key}]:checked`)].map((one) => one.value);
+  const cards = chosen.reverse().map((method) => [newCard(method.dataset.title), method.value]).reverse();
+  watch(cards[0][0]);
   for (const [card, method] of cards) follow(card, { ...sent, method });  // side by side
 }
 
@@ -179,6 +186,7 @@ async function follow(card, sent) {
       now = await (await answered(`/ticket/${ticket}`)).json();
       if (dropped) return;
       part(".state").textContent = now.text;
+      if (watched === card) watch(card, now.text);
       if (now.state === "failed") throw new Error(now.text);
       if (now.state === "done") break;
       if (now.total) bar.value = now.done / now.total;
@@ -187,9 +195,11 @@ async function follow(card, sent) {
     if (!dropped) await showResults(card, ticket, answer, sent);
     forget();
   } catch (error) {
-    if (!dropped) part(".state").textContent = error.message;
+    part(".state").textContent = error.message;
     card.classList.add("failed");
+    if (!dropped) say(error.message);
   }
+  if (watched === card) watch(null);
   bar.remove();
   drop.textContent = "Remove";
 }
@@ -218,17 +228,17 @@ function thumbnail(card, k, blob) {
   return button;
 }
 
-async function showResults(card, ticket, { samples, seed, command }, sent) {
+async function showResults(card, ticket, { seeds, command }, sent) {
   const name = `${stem()}_${card.querySelector("h2").textContent}`.replace(/[^\w.-]+/g, "_");
   const maskName = `${sent.name.replace(/\.\w+$/, "")}_mask.png`;
-  for (let k = 0; k < samples; k++) {
+  for (const [k, seed] of seeds.entries()) {
     const blob = await (await answered(`/ticket/${ticket}/result/${k}`)).blob();
     const button = thumbnail(card, k, blob);
     button.disabled = false;
     button.ariaPressed = "false";
-    button.lastChild.textContent = samples > 1 ? `seed ${seed + k}` : "";
+    button.lastChild.textContent = seeds.length > 1 ? `seed ${seed}` : "";
     const choose = async () => {
-      const links = { result: [blob, `${name}_${seed + k}.png`], image: [sent.image, sent.name] };
+      const links = { result: [blob, `${name}_${seed}.png`], image: [sent.image, sent.name] };
       Object.assign(links, { mask: [sent.mask, maskName], command: [new Blob([command + "\n"]), `${name}.txt`] });
       for (const link of card.querySelectorAll("[data-link]")) link.onclick = () => download(...links[link.dataset.link]);
       card.querySelector("[data-card=use]").onclick = () => open(new File([blob], `${name}.png`));
@@ -265,17 +275,19 @@ const actions = {
   another: () => (form.elements.seed.value = Math.floor(Math.random() * Number(document.body.dataset.seeds))),
 };
 document.addEventListener("click", (event) => {
-  const { do: name, sample } = event.target.closest("button")?.dataset || {};
+  const { do: name, example } = event.target.closest("button")?.dataset || {};
   if (name && (state.picture || name === "choose")) actions[name]();
-  if (sample) fetchSample(sample);
+  if (example) openExample(example);
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   failing(fill)();
 });
+$("stop").addEventListener("click", () => watched.querySelector("[data-card=drop]").click());
 $("size").addEventListener("input", sized);
 $("split").addEventListener("input", redraw);
-const fetchSample = failing(async (name) => open(new File([await (await answered(`/sample/${name}`)).blob()], `${name.replace(" ", "_")}.png`)));
+const openExample = failing(async (name) =>
+  open(new File([await (await answered(`/example/${name}`)).blob()], `${name}.png`)));
 
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 document.addEventListener("keydown", (event) => {
@@ -327,4 +339,4 @@ document.addEventListener("drop", (event) => {
   if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
 });
 new ResizeObserver(() => state.picture && fit()).observe(view);
-fetchSample(document.querySelector("[data-sample]").dataset.sample);
+openExample(document.querySelector("[data-example]").dataset.example);

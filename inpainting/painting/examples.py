@@ -25,14 +25,14 @@ PHOTOGRAPHS = {  # of scikit-image's wheel
     "coffee": "coffee.png",
     "rocket": "rocket.jpg",
 }
-DIGITS = {"digit 1": 0, "digit 2": 3}  # by their place in the test split
-FACES = {"face 1": 0, "face 2": 1}
-NAMES = (*PHOTOGRAPHS, *FACES, *DIGITS)
+DIGITS = {"digit": 0, "another_digit": 3}  # by their place in the test split
+FACES = {"face": 0, "another_face": 1}
+EXAMPLES = (*PHOTOGRAPHS, *FACES, *DIGITS)
 
 
 @cache
-def sample(name: str) -> bytes:
-    """Return one of `NAMES` as a PNG file."""
+def example(name: str) -> bytes:
+    """Return one of `EXAMPLES` as a PNG file."""
     buffer = io.BytesIO()
     to_pil(_pixels(name)).save(buffer, "PNG")
     return buffer.getvalue()
