@@ -195,7 +195,6 @@ class Filler:
         if not (hole > 0).any():
             return [photo] * len(seeds)
         drawn = seeds if self.stochastic else seeds[:1]
-        image = photo.to_tensor(self.channels)
         at_once = max(1, PIXELS_AT_ONCE // hole.numel())
         parts = [drawn[start : start + at_once] for start in range(0, len(drawn), at_once)]
         filled: list[Photo] = []
@@ -203,10 +202,10 @@ class Filler:
             self.method.attributes.ask(attributes)
             self.method.blend = blend
             for number, part in enumerate(parts):
-                progress = Progress(photo, image, hole, filled, number, len(parts), on_progress)
+                progress = Progress(photo, hole, filled, number, len(parts), on_progress)
                 self.method.watch = None if on_progress is None else Watch(progress)
                 try:
-                    filled = filled + self._filled(photo, image, hole, part)
+                    filled = filled + self._filled(photo, hole, part)
                 finally:
                     self.method.watch = None
         return filled if self.stochastic else filled * len(seeds)
@@ -225,17 +224,17 @@ class Filler:
             edited = self.method.edit(image, wanted, self._generators([seed]))
         return photo.fill(edited.float().cpu(), everywhere)
 
-    def _filled(
-        self, photo: Photo, image: Tensor, hole: Tensor, seeds: Sequence[int]
-    ) -> list[Photo]:
+    def _filled(self, photo: Photo, hole: Tensor, seeds: Sequence[int]) -> list[Photo]:
         with torch.no_grad(), self.precision():
-            completions = self.method.complete(
-                image.to(self.device),
+            # `complete` without its composite, which `Photo` does for the hole's pixels alone.
+            predictions = self.method.predict_any_size(
+                photo.to_tensor(self.channels).to(self.device),
                 hole.to(self.device),
-                generator=self._generators(seeds),
-                num_completions=len(seeds),
+                None,
+                self._generators(seeds),
+                len(seeds),
             )
-        return [photo.fill(one[None], hole) for one in completions[0].float().cpu()]
+        return [photo.fill(one[None], hole) for one in predictions[0]]
 
     def _generators(self, seeds: Sequence[int]) -> list[torch.Generator] | None:
         if not self.stochastic:

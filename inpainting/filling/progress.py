@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import Tensor
 
-from inpainting.images.algebra import composite
 from inpainting.images.photo import Photo
 
 SECONDS_BETWEEN_ESTIMATES = 0.2  # an estimate of the whole image takes time of its own
@@ -22,8 +21,7 @@ class Progress:
     """Turns a method's estimates of one batch of samples into photos, not too often.
 
     Args:
-        photo: the image, and as a tensor
-        image: (1, C, H, W)
+        photo: the image
         hole: (1, 1, H, W)
         before: finished samples, of earlier batches
         number: of this batch
@@ -32,7 +30,6 @@ class Progress:
     """
 
     photo: Photo
-    image: Tensor
     hole: Tensor
     before: list[Photo]
     number: int
@@ -44,11 +41,8 @@ class Progress:
         """Tell of one network call; the method's estimate is drawn only from time to time."""
         photos = None
         if time.monotonic() - self.shown > SECONDS_BETWEEN_ESTIMATES or done == calls:
-            height, width = self.image.shape[-2:]
-            whole = estimate()[..., :height, :width].float().cpu()  # without the network's padding
-            photos = self.before + [
-                self.photo.fill(composite(one[None], self.image, self.hole), self.hole)
-                for one in whole
-            ]
+            height, width = self.hole.shape[-2:]
+            whole = estimate()[..., :height, :width]  # without the network's padding
+            photos = self.before + [self.photo.fill(one[None], self.hole) for one in whole]
             self.shown = time.monotonic()
         self.on_progress(self.number * calls + done, self.batches * calls, photos)

@@ -91,9 +91,10 @@ def through_windows(predict: Predict, side: int, fill: Fill, watch: Watch | None
 def _pasted(filled: Tensor, windows: Sequence["_Window"], prediction: Tensor) -> Tensor:
     """Enlarge filled windows and paste their pixels into the prediction (B, C, H, W), in place."""
     for window, small in zip(windows, filled.float().split(1), strict=True):
-        place = window.place
-        large = resize(small, *window.size)
-        prediction[place] = torch.where(window.members, large, prediction[place])
+        whole = prediction[window.place][0]
+        for channel, enlarged in zip(whole, small[0].split(1), strict=True):
+            large = resize(enlarged[None], *window.size)  # of one channel: a scratch is as large
+            channel[window.members] = large[0, 0][window.members]  # as the whole scan
     return prediction
 
 
@@ -121,7 +122,8 @@ def _cut(masked_image: Tensor, mask: Tensor, window: _Window, side: int) -> tupl
     small = resize(mask[window.place], side, side)
     if window.size != (side, side):  # resizing mixes erased pixels into others: those are hole too
         small = (small > 0).float()
-    return resize(masked_image[window.place], side, side), small
+    channels = masked_image[window.place].split(1, 1)
+    return torch.cat([resize(channel, side, side) for channel in channels], 1), small
 
 
 def _window_generator(generator: torch.Generator, number: int) -> torch.Generator:
