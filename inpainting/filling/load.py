@@ -61,13 +61,12 @@ def method_alone(typed: Sequence[str]) -> tuple[Inpainter, str, DictConfig]:
 @contextmanager
 def _composed_alone(command: str, arguments: Sequence[str]) -> Iterator[DictConfig]:
     """Compose a command's configuration, and leave Hydra as it was: absent, or in another job."""
-    hydra, current = GlobalHydra.instance(), HydraConfig.instance()
-    outer, outer_config = hydra.hydra, current.cfg
-    hydra.clear()
+    outer, outer_config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(CONF, version_base="1.3"):
             config = compose(command, list(arguments), return_hydra_config=True)
-            current.set_config(config)
+            HydraConfig.instance().set_config(config)
             yield config
     finally:
-        hydra.hydra, current.cfg = outer, outer_config
+        GlobalHydra.instance().hydra, HydraConfig.instance().cfg = outer, outer_config

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inpainting.errors import InputError, check_whole
 
-MOST = 1000  # px; a kernel or an edge of more is a typing error
+MOST = 1000  # px; more is a typing error
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class HoleEdges:
 
     Args:
         threshold: pixels above it are hole, all others known; None leaves grey pixels, which blend
-        dilate: px by which the hole grows in all directions
+        dilate: px by which the hole grows in all directions; grey pixels then count as hole
         feather: px beyond the hole's edge over which the fill fades into the known pixels, which
             are kept exactly where this is 0
 
@@ -47,22 +47,17 @@ class HoleEdges:
         if self.threshold is not None:
             mask = (mask > self.threshold).float()
         if self.dilate:
-            side = 2 * self.dilate + 1
-            disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-            mask = _tensor(cv2.dilate(_array(mask), disc))
+            mask = torch.where(_distance(mask) <= self.dilate, 1.0, mask)
         if self.feather:
-            known = (_array(mask) <= 0).astype(np.uint8)
-            distance = cv2.distanceTransform(known, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-            ramp = np.clip(1 - distance / (self.feather + 1), 0, 1)
-            # A hole without known pixels has no distances, and without a hole they are arbitrary.
-            if known.any() and not known.all():
-                mask = torch.where(mask > 0, mask, _tensor(ramp))
+            ramp = (1 - _distance(mask) / (self.feather + 1)).clamp(0, 1)
+            mask = torch.where(mask > 0, mask, ramp)
         return mask
 
 
-def _array(mask: Tensor) -> np.ndarray:
-    return mask[0, 0].cpu().numpy()
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(array.astype(np.float32, copy=False))[None, None]
+def _distance(mask: Tensor) -> Tensor:
+    """Return how far each pixel is from the nearest of a hole, in px; infinite without a hole."""
+    known = (mask[0, 0].cpu().numpy() <= 0).astype(np.uint8)
+    if known.all():  # OpenCV gives arbitrary distances
+        return torch.full_like(mask, torch.inf)
+    distance = cv2.distanceTransform(known, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return torch.from_numpy(distance)[None, None]
