@@ -1,12 +1,16 @@
 """The page on which a hole is painted and filled, in a real browser."""
 
+import os
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
 import numpy as np
 import pytest
 from browsing import chromium, wait_for
+from conftest import small, typed_in
 from PIL import Image
 from test_app import Recording, as_png, noise, pixels_of, square_hole
 
@@ -158,7 +162,10 @@ def write(path: Path, height: int, width: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("height, width, size", [(28, 28, 3), (190, 110, 12)])
+LARGE = pytest.param(4000, 3000, 301, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("height, width, size", [(28, 28, 3), (190, 110, 12), LARGE])
 def test_the_mask_arrives_bit_by_bit(
     page: Page, tmp_path: Path, height: int, width: int, size: int
 ) -> None:
@@ -293,3 +300,165 @@ def test_what_is_refused_is_said_on_the_page(page: Page, tmp_path: Path) -> None
     # The two refusals are the browser's only complaints.
     lines = [line["message"] for line in page.driver.get_log("browser")]
     assert len(lines) == 2 and all("400 (BAD REQUEST)" in line for line in lines)
+
+
+class Slow:
+    """A filler that takes its time and shows, call by call, how the image brightens."""
+
+    name, stochastic, channels, side, network_calls = "slow", True, 3, 64, 40
+    attributes, pause = ("smiling",), 0.2
+
+    def fill_photo(self, photo, hole, attributes, seeds, blend, on_progress):
+        self.asked = attributes
+        for done in range(1, self.network_calls + 1):
+            time.sleep(self.pause)
+            estimate = replace(photo, pixels=np.full_like(photo.pixels, 4 * done))
+            on_progress(done, self.network_calls, [estimate] * len(seeds))
+        return [replace(photo, pixels=np.full_like(photo.pixels, seed)) for seed in seeds]
+
+
+def test_a_slow_fill_shows_its_progress_and_can_be_cancelled(
+    driver, served: tuple[str, Recording], tmp_path: Path
+) -> None:
+    slow = Slow()
+    listening, address = serve([server.Entry(slow, ("run", "outputs/ddpm/STAMP"))])
+    page = Page(driver, address, tmp_path, served[1])
+    page.open()
+    driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    page.find("css selector", "[data-example=digit]").click()
+    wait_for(lambda: "digit" in page.text("facts"))
+    page.size(6)
+    page.drag(*STROKE)
+    number = page.find("name", "samples")
+    number.clear()
+    number.send_keys("3")
+    page.driver.execute_script("arguments[0].value = 7", page.find("name", "seed"))
+    page.find("css selector", "[name=attribute]").click()
+    page.find("id", "fill").click()
+    shown = set()  # on the canvas, while it fills
+    wait_for(lambda: page.value("state.result !== null"))
+
+    def brightness() -> bool:
+        shown.add(page.value("pen.getImageData(view.width >> 1, view.height >> 1, 1, 1).data[0]"))
+        return len(shown) >= 3
+
+    wait_for(brightness)
+    assert "of 40 network calls" in page.text("now")
+    assert len(driver.find_elements("css selector", ".strip img")) == 3
+    page.find("id", "stop").click()
+    assert not driver.find_elements("css selector", "article")
+    assert page.value("state.result") is None
+    # The next one is not kept waiting by the cancelled one, and ends.
+    slow.pause = 0.001
+    page.find("id", "fill").click()
+    wait_for(lambda: driver.find_elements("css selector", ".links:not([hidden])"))
+    strip = driver.find_elements("css selector", ".strip button")
+    assert [button.text for button in strip] == ["seed 7", "seed 8", "seed 9"]
+    assert slow.asked == {"smiling": 1.0}
+    strip[2].click()
+    wait_for(lambda: strip[2].get_attribute("aria-pressed") == "true")
+    assert strip[0].get_attribute("aria-pressed") == "false"
+    for name in ("result", "command"):
+        page.find("css selector", f"[data-link={name}]").click()
+    assert (pixels_of(page.saved("digit_slow_9.png")) == 9).all()
+    assert "samples=3 seed=7 attributes.smiling=1" in page.saved("digit_slow.txt").read_text()
+    listening.shutdown()
+
+
+SIZES = [(390, 844), (1400, 1000)]
+
+
+@pytest.mark.parametrize("width, height", SIZES)
+def test_nothing_is_cut_off_or_too_small_to_touch(page: Page, width: int, height: int) -> None:
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 500}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        wait_for(lambda: page.value("innerWidth") == width)
+        assert page.value("document.documentElement.scrollWidth") == width
+        small = page.value(
+            "[...document.querySelectorAll('button, input[type=range], summary')]"
+            ".filter(one => one.offsetParent && one.getBoundingClientRect().height < 16)"
+            ".map(one => one.outerHTML)"
+        )
+        assert small == []
+        shape = page.value("[view.width / view.clientWidth, zoom * state.width, view.clientWidth]")
+        assert shape[0] == 2 and shape[1] <= shape[2] + 1  # sharp, and the whole image is seen
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width, height", SIZES)
+def test_axe_finds_nothing(page: Page, width: int, height: int) -> None:
+    axe = os.environ.get("AXE_CORE")
+    if axe is None:
+        pytest.skip("needs AXE_CORE=…/axe.min.js, a file of the npm package axe-core")
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        page.drag(*STROKE)
+        page.fill()
+        page.driver.execute_script(Path(axe).read_text())
+        found = page.driver.execute_async_script("axe.run(document).then(arguments[0])")
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+        assert len(found["passes"]) > 25
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.slow
+def test_fingers_paint_and_two_of_them_zoom(page: Page, tmp_path: Path) -> None:
+    page.choose(write(tmp_path / "photo.png", 40, 60))
+    page.size(6)
+    left, top, zoom = page.value(
+        "[left + view.getBoundingClientRect().x, top_ + view.getBoundingClientRect().y, zoom]"
+    )
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        at = [
+            {"x": left + x * zoom, "y": top + y * zoom, "id": n} for n, (x, y) in enumerate(points)
+        ]
+        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    touch("touchStart", (10.5, 10.5))
+    touch("touchMove", (30.5, 10.5))
+    touch("touchEnd")
+    expected = painted((40, 60), [(10, 10), (30, 10)], 6)
+    assert (page.mask() == expected).all()
+    # A second finger drops the stroke that the first has begun.
+    touch("touchStart", (20.5, 20.5))
+    touch("touchMove", (21.5, 20.5))
+    touch("touchStart", (21.5, 20.5), (40.5, 20.5))
+    touch("touchMove", (11.5, 20.5), (50.5, 20.5))
+    touch("touchEnd")
+    assert (page.mask() == expected).all()
+    assert page.value("zoom") == pytest.approx(zoom * 39 / 19, rel=0.02)
+    assert page.value("pointers.size") == 0
+
+
+@pytest.mark.slow
+def test_diffusion_is_watched_as_it_denoises(driver, tmp_path: Path) -> None:
+    with typed_in(tmp_path) as run:
+        run("train", *small("ddpm"), "hydra.run.dir=run")
+        filler = Recording(inpainting.load(tmp_path / "run", device="cpu"))
+    assert filler.network_calls > 3
+    listening, address = serve([server.Entry(filler, ("run", "run"))])
+    page = Page(driver, address, tmp_path, filler)
+    page.open()
+    page.size(60)
+    page.drag(*STROKE)
+    page.find("name", "samples").send_keys(UP)
+    page.find("id", "fill").click()
+    wait_for(lambda: "network calls" in page.text("now"))
+    wait_for(lambda: page.value("state.result !== null"))
+    page.driver.save_screenshot(str(tmp_path / "denoising.png"))
+    wait_for(lambda: driver.find_elements("css selector", ".links:not([hidden])"))
+    first, second = driver.find_elements("css selector", ".strip img")
+    sizes = [
+        page.driver.execute_script("return arguments[0].naturalWidth", one)
+        for one in (first, second)
+    ]
+    assert sizes == [512, 512]
+    listening.shutdown()

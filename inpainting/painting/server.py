@@ -126,7 +126,7 @@ class _Painting:
         upload = self._upload("image", "this image")
         with self._decoding:
             photo = upload.decoded(read_photo)
-            shown = upload.content if upload.browsers_show_it else photo.png()
+            shown = upload.content if upload.browsers_show_it else photo.png(effort=1)
         response = Response(shown, mimetype="application/octet-stream")
         response.headers["X-Size"] = f"{photo.pixels.shape[1]}x{photo.pixels.shape[0]}"
         return response
@@ -162,7 +162,7 @@ class _Painting:
         def work(tell: Callable) -> list[bytes]:
             photo, hole = image.decoded(read_photo), mask.decoded(read_mask)
             filled = entry.filler.fill_photo(photo, hole, attributes, seeds, blend, tell)
-            return [one.png() for one in filled]
+            return [one.png(effort=1) for one in filled]  # somebody waits
 
         ticket = self.queue.put(work)
         name = request.form.get("name", "")
@@ -194,7 +194,9 @@ class _Painting:
 
     def estimate(self, name: str, number: int) -> Response:
         estimates = self.queue.get(name).estimates
-        return _png(_shrunk(estimates[number])) if number < len(estimates) else abort(404)
+        if number >= len(estimates):  # the fill has ended since the browser was told of it
+            return Response(status=204)
+        return _png(_shrunk(estimates[number]))
 
     def result(self, name: str, number: int) -> Response:
         results = self.queue.get(name).results
@@ -239,7 +241,7 @@ def _shrunk(photo: Photo) -> bytes:
     height, width = photo.pixels.shape[:2]
     share = ESTIMATE_SIDE / max(height, width)
     if share >= 1:
-        return photo.png()
+        return photo.png(effort=1)
     size = max(1, round(share * width)), max(1, round(share * height))
     small = cv2.resize(photo.pixels, size, interpolation=cv2.INTER_AREA)
-    return replace(photo, pixels=small.reshape(size[1], size[0], -1), exif=None).png()
+    return replace(photo, pixels=small.reshape(size[1], size[0], -1), exif=None).png(effort=1)

@@ -17,7 +17,8 @@ function say(text) {
 }
 
 function told() {  // what the page says about image, mask and brush
-  const holes = mask.reduce((sum, level) => sum + (level > 0), 0);
+  let holes = 0;
+  for (let i = 0; i < mask.length; i++) if (mask[i]) holes++;
   const share = ((100 * holes) / mask.length).toFixed(holes && holes < mask.length / 100 ? 2 : 1);
   $("facts").textContent = `${state.file.name}, ${state.width} × ${state.height} px, ${share} % painted`;
   document.querySelector("[data-do=undo]").disabled = !done.length;
@@ -169,11 +170,9 @@ function newCard(title) {
 async function follow(card, sent) {
   const part = (selector) => card.querySelector(selector);
   const drop = part("[data-card=drop]"), bar = part("progress");
-  let ticket = null, dropped = false;
-  const forget = () => ticket && fetch(`/ticket/${ticket}`, { method: "DELETE" });
+  let ticket = null, dropped = false, version = 0;
   drop.addEventListener("click", () => {
     dropped = true;
-    forget();
     if (watched === card || card.contains(document.querySelector(".strip [aria-pressed=true]"))) show(null);
     card.remove();
     view.focus();
@@ -181,24 +180,25 @@ async function follow(card, sent) {
   try {
     const answer = await (await ask("/fill", sent)).json();
     ticket = answer.ticket;
-    if (dropped) return forget();
-    for (let now, version = 0; !dropped; await pause(250)) {
-      now = await (await answered(`/ticket/${ticket}`)).json();
-      if (dropped) return;
+    while (!dropped) {
+      const now = await (await answered(`/ticket/${ticket}`)).json();
       part(".state").textContent = now.text;
       if (watched === card) watch(card, now.text);
       if (now.state === "failed") throw new Error(now.text);
       if (now.state === "done") break;
       if (now.total) bar.value = now.done / now.total;
-      if (now.version > version) await showEstimates(card, ticket, now.estimates, (version = now.version));
+      if (now.version > version) await showEstimates(card, ticket, now.estimates, now.version);
+      version = now.version;
+      await pause(250);
     }
     if (!dropped) await showResults(card, ticket, answer, sent);
-    forget();
   } catch (error) {
     part(".state").textContent = error.message;
     card.classList.add("failed");
     if (!dropped) say(error.message);
   }
+  // The server stops this fill if it still runs, and forgets what came out.
+  if (ticket) fetch(`/ticket/${ticket}`, { method: "DELETE" }).catch(() => {});
   if (watched === card) watch(null);
   bar.remove();
   drop.textContent = "Remove";
@@ -207,7 +207,7 @@ async function follow(card, sent) {
 async function showEstimates(card, ticket, count, version) {
   for (let k = 0; k < count; k++) {
     const answer = await fetch(`/ticket/${ticket}/estimate/${k}?${version}`);
-    if (!answer.ok) return;  // it is done by now
+    if (answer.status !== 200) return;  // the fill has ended
     const blob = await answer.blob();
     thumbnail(card, k, blob);
     if (k === 0 && watched === card && !stroke) show(await createImageBitmap(blob));
@@ -338,5 +338,6 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
 });
+addEventListener("beforeunload", (event) => done.length && event.preventDefault());  // asks first
 new ResizeObserver(() => state.picture && fit()).observe(view);
 openExample(document.querySelector("[data-example]").dataset.example);
