@@ -338,6 +338,9 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
 });
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData.files[0]) open(event.clipboardData.files[0]);
+});
 addEventListener("beforeunload", (event) => done.length && event.preventDefault());  // asks first
 new ResizeObserver(() => state.picture && fit()).observe(view);
 openExample(document.querySelector("[data-example]").dataset.example);
