@@ -40,9 +40,13 @@ def parse(arguments: list[str] | None = None) -> PageOptions:
         InputError: see `words.parse`; or a number is out of range.
     """
     _, options = words.parse("inpainting.app", __doc__, PageOptions, arguments, folders=None)
-    for key, least in (("waiting", 0), ("megapixels", 0.001), ("megabytes", 0.01)):
-        if not getattr(options, key) >= least:
-            raise InputError(f"{key}={getattr(options, key)}: type a number, {least} or more")
+    for key, least, most in (
+        ("waiting", 0, 1000),
+        ("megapixels", 0.001, 178),  # above, Pillow takes a file for a decompression bomb
+        ("megabytes", 0.01, 2048),
+    ):
+        if not least <= getattr(options, key) <= most:
+            raise InputError(f"{key}={getattr(options, key)}: type a number from {least} to {most}")
     if options.checkpoint not in ("best", "last"):
         raise InputError(f"checkpoint={options.checkpoint}: type best or last")
     return options

@@ -240,10 +240,14 @@ def test_every_file_is_shown_upright_at_its_size(client) -> None:
     Image.fromarray((np.arange(600, dtype=np.uint16) * 100).reshape(20, 30)).save(deep, "TIFF")
     exif = Image.Exif()
     exif[274] = 6  # turned by a quarter
+    telephone = io.BytesIO()
+    two = [Image.fromarray(pixels)] * 2
+    two[0].save(telephone, "MPO", save_all=True, append_images=two[1:], exif=exif)
     for content, size, changed in (
         (as_png(pixels), "30x20", False),
         (as_png(pixels, "WEBP", lossless=True), "30x20", False),
         (as_png(pixels, "JPEG", exif=exif), "20x30", False),
+        (telephone.getvalue(), "20x30", False),
         (as_png(pixels, exif=exif), "20x30", True),
         (as_png(pixels, "TIFF"), "30x20", True),
         (deep.getvalue(), "30x20", True),
@@ -413,6 +417,7 @@ def test_bad_input_is_one_sentence(failure: Callable[..., str]) -> None:
     assert "prot=1" in failure("app", "prot=1")
     assert "waiting=-1" in failure("app", "waiting=-1")
     assert "megapixels=nan" in failure("app", "megapixels=nan")
+    assert "from 0.001 to 178" in failure("app", "megapixels=500")
     assert "checkpoint=first" in failure("app", "checkpoint=first")
     assert "nowhere" in failure("app", "run=nowhere")
     assert "port=70000" in failure("app", "model=telea", "port=70000")

@@ -18,6 +18,7 @@ from inpainting.images.decoding import BROKEN, ORIENTATION
 
 # Decoders of other formats are never tried; some start further programs.
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp", "GIF": "gif"}
+SUFFIXES = FORMATS | {"MPO": "jpg"}  # a JPEG in which a telephone keeps further images
 UNTURNED = ("PNG", "WEBP", "BMP", "GIF")
 MILLION = 1_000_000
 
@@ -72,7 +73,7 @@ class Upload:
             InputError: the file is broken.
         """
         with TemporaryDirectory() as folder:
-            path = Path(folder) / f"upload.{FORMATS[self.format]}"
+            path = Path(folder) / f"upload.{SUFFIXES[self.format]}"
             path.write_bytes(self.content)
             try:
                 return read(path)
@@ -83,7 +84,7 @@ class Upload:
     def browsers_show_it(self) -> bool:
         """True if a browser shows the file as `read_photo` decodes it."""
         # Browsers turn a JPEG upright; not all of them turn other formats.
-        return self.format == "JPEG" or (self.format in UNTURNED and not self.turned)
+        return self.format in ("JPEG", "MPO") or (self.format in UNTURNED and not self.turned)
 
 
 def grey_levels(hole: Tensor) -> bytes:
