@@ -68,7 +68,7 @@ def main() -> None:
     else:
         from inpainting.filling.one_pass import write_graph
 
-        write_graph(method, name, out)
+        write_graph(method, name, config.data.image_size, out)
     print(f"{name}: {out}, {out.stat().st_size / 1e6:.2f} MB")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from inpainting.errors import InputError
+from inpainting.images.exif import for_filled_copy
 
 ORIENTATION, BITS_PER_SAMPLE = 274, 258  # EXIF and TIFF tags
 UPRIGHT = {  # EXIF orientation: the operation that turns the stored pixels upright
@@ -72,7 +73,7 @@ class Stored(NamedTuple):
         profile: the ICC colour profile, or None
         size: width and height at full resolution, in pixels
         reduction: 2, 4 or 8 if a JPEG was decoded at 1/2, 1/4 or 1/8 of its size, otherwise 1
-        exif: the EXIF data without orientation and thumbnail, or None
+        exif: the EXIF data of upright pixels, see `for_filled_copy`, or None
     """
 
     pixels: np.ndarray
@@ -81,14 +82,6 @@ class Stored(NamedTuple):
     size: tuple[int, int]
     reduction: int
     exif: bytes | None
-
-
-def _written_anew(exif: Image.Exif) -> bytes | None:
-    """Return EXIF data without its thumbnail, which shows what an image's hole hides."""
-    try:
-        return exif.tobytes() if exif else None
-    except BROKEN:  # an image is not refused for what a camera has written beside it
-        return None
 
 
 def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
@@ -103,15 +96,14 @@ def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
             size = pixels.shape[1], pixels.shape[0]  # loading a TIFF may have rotated it
         # Both libraries have turned a TIFF upright, but only PIL has dropped the orientation tag.
         upright = deep and opened.format == "TIFF"
-        exif = opened.getexif()
-        orientation = 1 if upright else exif.get(ORIENTATION, 1)
+        orientation = 1 if upright else opened.getexif().get(ORIENTATION, 1)
         orientation = orientation if orientation in UPRIGHT else 1  # some cameras write 0
         # A profile describes the colours of the file, which converting these modes has changed.
         same_colours = opened.mode not in ("CMYK", "LAB", "YCbCr")
         profile = opened.info.get("icc_profile") if same_colours else None
-        exif.pop(ORIENTATION, None)  # what reads the pixels turns them upright
-        metadata = _written_anew(exif) if draft is None and "exif" in opened.info else None
-    return Stored(pixels, orientation, profile, size, reduction, metadata)
+        metadata = opened.info.get("exif") if draft is None else None
+    exif = for_filled_copy(metadata) if metadata else None
+    return Stored(pixels, orientation, profile, size, reduction, exif)
 
 
 def decode(path: str | Path, draft: tuple[str, int] | None = None) -> Stored:

@@ -50,7 +50,7 @@ class Photo:
         pixels: (H, W, C) uint8, uint16, or floats in [0, 1], upright; C = 1 grey, 2 grey and
             alpha, 3 RGB, 4 RGBA
         profile: the ICC colour profile of the file, or None
-        exif: the EXIF data of the file without its orientation, or None
+        exif: the EXIF data of the file for upright pixels, or None
     """
 
     pixels: np.ndarray

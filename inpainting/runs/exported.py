@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 FORMAT = 1
 ENTRY = "inpainting"  # one entry, because safetensors writes several in any order
+# First parts of keys whose overrides say nothing about what the method fills, or was tested on.
+STAYS = ("trainer", "logger", "callbacks", "debug", "hydra", "paths", "seed", "against", "resume")
+STAYS += ("init_from", "compile")
 OWN, BESIDE = "method.", "beside."  # prefixes of the method's weights and its frozen networks'
 
 
@@ -172,9 +175,9 @@ def write_exported(
 
 
 def _travels(override: str) -> bool:
-    """Return False for places on the machine of the training."""
+    """Return False for how a run was trained, and for places on the machine of its training."""
     key = override.lstrip("+~").split("=")[0]
-    return not (key.split(".")[0] in ("hydra", "paths") or key.endswith(".root"))
+    return not (key.split(".")[0].split("@")[0] in STAYS or key.endswith(".root"))
 
 
 def _stored(tensor: "Tensor", half: bool) -> "Tensor":
