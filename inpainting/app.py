@@ -68,7 +68,8 @@ def main() -> None:
 
     typed = [("run", name) for name in options.run] + [("model", name) for name in options.model]
     if not typed:
-        typed = [*(("run", name) for name in bundled()), *(("model", name) for name in CLASSICAL)]
+        # The first is ticked when the page opens: one that fills images of any kind.
+        typed = [*(("model", name) for name in CLASSICAL), *(("run", name) for name in bundled())]
     entries = []
     for key, name in typed:
         filler = load(name, device=options.device, checkpoint=options.checkpoint)

@@ -388,6 +388,25 @@ def test_the_page_answers_while_a_fill_runs(client, fillers, monkeypatch) -> Non
 
 
 @pytest.mark.slow
+def test_the_command_repeats_what_a_diffusion_model_drew(command: Callable[..., None]) -> None:
+    run = ("run", "bundled/ddpm_digits")
+    entry = server.Entry(inpainting.load(run[1], device="cpu"), run)
+    client = server.make_page([entry], "127.0.0.1", LIMITS).test_client()
+    image, mask = example("digit"), as_png(square_hole(28, 28))
+    Path("digit.png").write_bytes(image)
+    Path("digit_mask.png").write_bytes(mask)
+    answer = fill(client, image, mask, name="digit.png", samples="2", seed="5").get_json()
+    assert answer["seeds"] == [5, 6]
+    assert finished(client, answer["ticket"])["total"] == entry.filler.network_calls
+    drawn = [pixels_of(client.get(f"/ticket/{answer['ticket']}/result/{k}").data) for k in (0, 1)]
+    assert (drawn[0] != drawn[1]).any()
+    command("predict", *shlex.split(answer["command"])[3:])
+    for number, pixels in enumerate(drawn, start=1):
+        repeated = pixels_of(Path(f"filled/digit_{number}.png")).astype(int)
+        assert np.abs(repeated - pixels).max() <= 1  # another batch rounds otherwise
+
+
+@pytest.mark.slow
 def test_memory_does_not_grow_over_a_thousand_fills() -> None:
     entry = server.Entry(inpainting.load("telea", device="cpu"), ("model", "telea"))
     client = server.make_page([entry], "127.0.0.1", LIMITS).test_client()
