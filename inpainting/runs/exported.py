@@ -25,6 +25,7 @@ ENTRY = "inpainting"  # one entry, because safetensors writes several in any ord
 # First parts of keys whose overrides say nothing about what the method fills, or was tested on.
 STAYS = ("trainer", "logger", "callbacks", "debug", "hydra", "paths", "seed", "against", "resume")
 STAYS += ("init_from", "compile")
+AVERAGE = "average."  # prefix of averaged weights, see `inpainting.nn.average`
 OWN, BESIDE = "method.", "beside."  # prefixes of the method's weights and its frozen networks'
 
 
@@ -115,8 +116,9 @@ def read_exported(path: Path, key: str) -> dict[str, Any]:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{key}: {path} cannot be read ({error}); export it again") from error
+    own = _below(tensors, OWN)
     return {
-        "state_dict": _below(tensors, OWN),
+        "state_dict": _below(own, AVERAGE) | own,
         "beside": {
             name: {"state_dict": _below(tensors, f"{BESIDE}{name}."), "facts": known}
             for name, known in facts.items()
@@ -137,7 +139,8 @@ def write_exported(
 ) -> None:
     """Write a method with its weights into one file.
 
-    Networks that only a training needs are left out.
+    Networks that only a training needs are left out, and so are the present weights of a network
+    that fills by their average, which stands for them if another training starts from the file.
 
     Args:
         method: with the run's weights
@@ -151,10 +154,12 @@ def write_exported(
     """
     from safetensors.torch import save
 
+    state = method.state_dict()
+    only_trains = tuple(f"{part}." for part in method.only_trains)
     tensors = {
         f"{OWN}{name}": tensor
-        for name, tensor in method.state_dict().items()
-        if not name.startswith(tuple(f"{part}." for part in method.only_trains))
+        for name, tensor in state.items()
+        if not name.startswith(only_trains) and f"{AVERAGE}{name}" not in state
     }
     for name, network in method.frozen.items():
         tensors |= {f"{BESIDE}{name}.{key}": one for key, one in network.state_dict().items()}
