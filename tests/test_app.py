@@ -286,6 +286,15 @@ def test_no_name_opens_a_file(client) -> None:
     assert client.get("/page/canvas.js").status_code == 200
 
 
+def test_the_canvas_is_one_short_script_and_nothing_comes_from_elsewhere() -> None:
+    pages = Path(server.__file__).parent / "pages"
+    files = {path.name: path.read_text() for path in pages.iterdir()}
+    assert set(files) == {"painting.html", "painting.css", "canvas.js", "fills.js", "icon.svg"}
+    assert len(files["canvas.js"].splitlines()) <= 250
+    addresses = re.findall(r"https?://[^\s\"']+", "".join(files.values()))
+    assert set(addresses) <= {"http://www.w3.org/2000/svg"}
+
+
 def test_examples_are_images() -> None:
     sizes = {name: pixels_of(example(name)).shape for name in EXAMPLES}
     assert sizes["astronaut"] == (512, 512, 3) and sizes["digit"] == (28, 28)
