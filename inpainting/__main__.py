@@ -8,8 +8,18 @@ import sys
 
 from inpainting.help_text import answer_version, docstring
 
-COMMANDS = ("train", "prepare", "evaluate", "predict", "report", "score")
-COMMANDS += ("train_classifier", "wandb_view")
+COMMANDS = (
+    "train",
+    "prepare",
+    "evaluate",
+    "predict",
+    "app",
+    "export",
+    "report",
+    "score",
+    "train_classifier",
+    "wandb_view",
+)
 
 
 def main() -> None:

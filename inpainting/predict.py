@@ -27,9 +27,9 @@ def run(config: DictConfig) -> None:
     """Fill all images that `input` names."""
     with stops_by_signal(), claimed(Path(HydraConfig.get().runtime.output_dir), resume=False):
         # Imported here so that --help does not load torch and Lightning.
-        from inpainting.tasks.fill import fill
+        from inpainting.filling.command import fill_files
 
-        fill(config)
+        fill_files(config)
 
 
 @exits_with_one_sentence

@@ -55,7 +55,8 @@ def main() -> None:
     if options.scorer is not None:
         Session(options.scorer, completions)  # refuses a name that cannot name a file
     try:
-        from inpainting.scoring.server import is_loopback, listen, make_app
+        from inpainting.scoring.server import make_app
+        from inpainting.serving import is_loopback, listen
     except ModuleNotFoundError as error:
         raise InputError(
             f"the page needs {error.name}, which is not installed: "

@@ -19,24 +19,37 @@ def option(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
 
 
+def repeated(text: str) -> Any:
+    """Declare a field, a list, whose key can be typed several times; see `option`."""
+    return field(default_factory=list, metadata={"help": text})
+
+
 def parse(
-    module: str, description: str, options: type[Options], arguments: list[str] | None = None
+    module: str,
+    description: str,
+    options: type[Options],
+    arguments: list[str] | None = None,
+    folders: str | None = "the folder of a sweep or of runs, such as outputs/sweeps/NAME",
 ) -> tuple[list[str], Options]:
     """Parse a command line of folders and key=value options.
 
     Args:
         module: name of the module, as typed after `python -m`
         description: text at the top of --help
-        options: a dataclass whose fields are declared by `option`
+        options: a dataclass whose fields are declared by `option` or `repeated`
         arguments: the command line without the program's name; None reads it from `sys.argv`
+        folders: what to type besides options; None where there is nothing
 
     Returns:
         the folders and the options
 
     Raises:
-        InputError: no folder is typed, or an option is unknown or has an invalid value.
+        InputError: no folder is typed, or one where there is none; or an option is unknown or has
+            an invalid value.
     """
-    pairs = {known.name: f"{known.name}={known.default or 'NAME'}" for known in fields(options)}
+    lists = {known.name for known in fields(options) if known.default_factory is list}
+    defaults = {one.name: None if one.name in lists else one.default for one in fields(options)}
+    pairs = {name: f"{name}={default or 'NAME'}" for name, default in defaults.items()}
     width = max(len(pair) for pair in pairs.values())
     lines = [
         f"  {pairs[known.name]:{width}}  {known.metadata['help']}" for known in fields(options)
@@ -50,20 +63,27 @@ def parse(
     parser.add_argument(
         "--version", action="version", version=f"inpainting {version('inpainting')}"
     )
-    parser.add_argument("words", nargs="*", metavar="FOLDER | key=value")
+    parser.add_argument(
+        "words", nargs="*", metavar="key=value" if folders is None else "FOLDER | key=value"
+    )
     words = parser.parse_args(arguments).words
     typed = [word for word in words if re.match(r"\w+=", word)]
-    folders = [word for word in words if word not in typed]
-    if not folders:
-        raise InputError("type the folder of a sweep or of runs, such as outputs/sweeps/NAME")
+    others = [word for word in words if word not in typed]
+    if folders is not None and not others:
+        raise InputError(f"type {folders}")
+    if folders is None and others:
+        raise InputError(f"{others[0]}: type KEY=VALUE; --help lists the keys")
     values = OmegaConf.structured(options)
     for word in typed:
         key, _, value = word.partition("=")
         if key not in pairs:
             raise InputError(f"{word}: no such key; type one of {', '.join(pairs)}")
         try:
-            OmegaConf.update(values, key, value or None)
+            if key in lists:
+                values[key].append(value)
+            else:
+                OmegaConf.update(values, key, value or None)
         except OmegaConfBaseException as error:
             reason = str(error.msg).splitlines()[0]
             raise InputError(f"{word}: {reason}; type --help to list the options") from None
-    return folders, OmegaConf.to_object(values)
+    return others, OmegaConf.to_object(values)

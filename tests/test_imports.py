@@ -51,7 +51,9 @@ ALLOWED = {
     "runs": {"metrics"},
     "loggers": {"images", "metrics", "runs"},
     "sweeps": {"runs", "metrics"},
-    "scoring": {"images", "runs"},
+    "filling": {"images", "methods", "runs", "tasks"},
+    "scoring": {"images", "runs", "serving"},
+    "painting": {"data", "filling", "images", "runs", "serving"},
     "reporting": {"images", "metrics", "runs", "scoring"},
     "tasks": {
         "callbacks", "data", "detectors", "images", "loggers", "methods", "metrics", "nn",

@@ -25,6 +25,9 @@ def test_the_wheel_carries_conf_and_works_from_any_folder(tmp_path: Path) -> Non
         == {path.name for path in (ROOT / "inpainting" / "scoring" / "pages").iterdir()}
         != set()
     )
+    bundled = [path.name for path in (ROOT / "inpainting" / "bundled").iterdir()]
+    packed_weights = {path.name for path in (site / "inpainting" / "bundled").iterdir()}
+    assert packed_weights == set(bundled) != set()
     assert not list(site.rglob("*.py[co]"))
     command = [sys.executable, "-m", "inpainting.train", "--cfg", "job", "model=telea"]
     environment = {**os.environ, "PYTHONPATH": str(site)}

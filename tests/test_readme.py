@@ -32,7 +32,8 @@ BLOCKS = [
 ]
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = sorted({line for line in LINES if line.startswith("python -m inpainting.")})
-PLAIN = ("report", "score", "wandb_view")  # compose no configuration and have their own parsers
+# These compose no configuration and have their own parsers.
+PLAIN = ("export", "report", "score", "app", "wandb_view")
 HEADERS = sorted(
     {
         line.strip("# ").split("   ")[0]

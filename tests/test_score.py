@@ -2,13 +2,11 @@
 
 import csv
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from browsing import chromium, wait_for
 from PIL import Image
 
 from inpainting.errors import InputError
@@ -489,31 +488,8 @@ def test_server_listens_on_loopback_only_and_ctrl_c_ends_it(served, sweep: Path)
 @pytest.fixture
 def browser() -> Iterator:
     """A real browser without a window."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
-    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
-    if None in programs:
-        pytest.skip("needs Debian's packages chromium and chromium-driver, which are not here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    quiet = ["background-networking", "component-update", "sync", "gpu", "quic", "dev-shm-usage"]
-    for argument in ["headless", "no-first-run", "window-size=1100,900"]:
-        options.add_argument(f"--{argument}")
-    for feature in quiet:
-        options.add_argument(f"--disable-{feature}")
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # Chromium refuses to run as root otherwise
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
-    driver.implicitly_wait(5)
-    yield driver
-    driver.quit()
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60  # only where the machine is busy
-    while not what():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+    with chromium() as driver:
+        yield driver
 
 
 def test_scoring_in_a_real_browser(browser, served, sweep: Path, tmp_path: Path) -> None:

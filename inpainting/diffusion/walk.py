@@ -1,6 +1,7 @@
 """The base class of samplers: the number of steps, the schedule of jumps and the cost."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -65,6 +66,7 @@ class Sampler(ABC):
         mask: Tensor,
         diffusion: Diffusion,
         rng: Generators = None,
+        watch: Callable[[Tensor], None] | None = None,
     ) -> Tensor:
         """Fill holes.
 
@@ -74,12 +76,15 @@ class Sampler(ABC):
             mask: (B, 1, H, W) in [0, 1], 1 = hole; every pixel with mask > 0 is filled
             diffusion: the process, respaced to this sampler's steps
             rng: on the image's device; one generator for all images, or one for each
+            watch: called with each guided estimate of x_0 (B, C, H, W), which it must not change
 
         Returns:
             (B, C, H, W); the known pixels equal the image's exactly
         """
         known = known_pixels(mask)
         denoiser = self.guidance(as_denoiser(network, diffusion, image), image, known, diffusion)
+        if watch is not None:
+            denoiser = _watched(denoiser, watch)
         return self.walk(denoiser, image, known, diffusion, rng)
 
     @abstractmethod
@@ -103,6 +108,15 @@ class Sampler(ABC):
         Returns:
             (B, C, H, W); the known pixels equal the image's exactly
         """
+
+
+def _watched(denoiser: Denoiser, watch: Callable[[Tensor], None]) -> Denoiser:
+    def denoise(x: Tensor, t: int) -> Tensor:
+        x_0 = denoiser(x, t)
+        watch(x_0)
+        return x_0
+
+    return denoise
 
 
 def known_pixels(mask: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from inpainting.errors import InputError
+from inpainting.images.exif import for_filled_copy
 
 ORIENTATION, BITS_PER_SAMPLE = 274, 258  # EXIF and TIFF tags
 UPRIGHT = {  # EXIF orientation: the operation that turns the stored pixels upright
@@ -48,10 +49,15 @@ def _read_16_bits(path: Path) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
 
-def _read_8_bits(path: Path, opened: Image.Image) -> np.ndarray:
+def eight_bit_pixels(opened: Image.Image, name: str | Path) -> np.ndarray:
+    """Return the pixels of an image of PIL as (H, W, C) uint8; C as in `Stored`.
+
+    Raises:
+        InputError: the image has 32-bit pixels; says so of `name`.
+    """
     opened.load()
     if opened.mode in ("I", "F"):
-        raise InputError(f"{path} has 32-bit pixels: save it with 8 or 16 bits per channel")
+        raise InputError(f"{name} has 32-bit pixels: save it with 8 or 16 bits per channel")
     mode = "L" if opened.mode in ("1", "L", "LA", "La") else "RGB"
     mode += "A" if opened.has_transparency_data else ""
     converted = opened if opened.mode == mode else opened.convert(mode)
@@ -76,7 +82,7 @@ def _read_reduced(path: Path, opened: Image.Image, reduction: int) -> np.ndarray
         pixels = cv2.imdecode(np.fromfile(path, np.uint8), flags)
         if pixels is not None and pixels.shape[:2] == (opened.height, opened.width):
             return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-    return _read_8_bits(path, opened)
+    return eight_bit_pixels(opened, path)
 
 
 class Stored(NamedTuple):
@@ -88,6 +94,7 @@ class Stored(NamedTuple):
         profile: the ICC colour profile, or None
         size: width and height at full resolution, in pixels
         reduction: 2, 4 or 8 if a JPEG was decoded at 1/2, 1/4 or 1/8 of its size, otherwise 1
+        exif: the EXIF data of upright pixels, see `for_filled_copy`, or None
     """
 
     pixels: np.ndarray
@@ -95,6 +102,7 @@ class Stored(NamedTuple):
     profile: bytes | None
     size: tuple[int, int]
     reduction: int
+    exif: bytes | None
 
 
 def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
@@ -107,7 +115,7 @@ def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
         if reduction > 1:
             pixels = _read_reduced(path, opened, reduction)
         else:
-            pixels = _read_16_bits(path) if deep else _read_8_bits(path, opened)
+            pixels = _read_16_bits(path) if deep else eight_bit_pixels(opened, path)
         if reduction == 1:
             size = pixels.shape[1], pixels.shape[0]  # loading a TIFF may have rotated it
         # Both libraries have turned a TIFF upright, but only PIL has dropped the orientation tag.
@@ -117,7 +125,9 @@ def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
         # A profile describes the colours of the file, which converting these modes has changed.
         same_colours = opened.mode not in ("CMYK", "LAB", "YCbCr")
         profile = opened.info.get("icc_profile") if same_colours else None
-    return Stored(pixels, orientation, profile, size, reduction)
+        metadata = opened.info.get("exif") if draft is None else None
+    exif = for_filled_copy(metadata) if metadata else None
+    return Stored(pixels, orientation, profile, size, reduction, exif)
 
 
 def decode(path: str | Path, draft: tuple[str, int] | None = None) -> Stored:

@@ -1,21 +1,15 @@
-"""Image files: read at full depth or shrunk for a data set, and filled without loss."""
+"""Image files and masks: read at full depth, or shrunk for a data set."""
 
-import struct
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from inpainting.errors import InputError
 from inpainting.images.decoding import UPRIGHT, decode
-
-LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in PIL and JPEG
+from inpainting.images.photo import Photo, to_pil, white
 
 # Maps width and height of an image to (left, top, right, bottom) of the part to keep, in pixels.
 Window = Callable[[int, int], tuple[float, float, float, float]]
@@ -82,97 +76,12 @@ def _opaque(pixels: np.ndarray, mode: str) -> Image.Image:
     """Convert decoded pixels to an 8-bit image of a mode, laid over white if it is transparent."""
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    whole = _to_pil(pixels)
+    whole = to_pil(pixels)
     if whole.mode.endswith("A"):
         opaque = Image.new(whole.mode[:-1], whole.size, "white")
         opaque.paste(whole.convert(opaque.mode), mask=whole.getchannel("A"))
         whole = opaque
     return whole if whole.mode == mode else whole.convert(mode)
-
-
-def _to_pil(pixels: np.ndarray) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-
-
-def _to_channels(image: Tensor, channels: int) -> Tensor:
-    """Convert (1, 1 or 3, H, W) between grey and RGB if `channels` asks for it."""
-    if image.shape[1] == channels:
-        return image
-    if channels == 3:
-        return image.expand(-1, 3, -1, -1)
-    # In double precision the weights sum to 1, so that white (in a mask: a full hole) stays 1.
-    weights = torch.tensor(LUMINANCE, dtype=torch.double).view(1, 3, 1, 1)
-    return (image.double() * weights).sum(1, keepdim=True).float()
-
-
-@dataclass(frozen=True)
-class Photo:
-    """An image file in memory, which can be filled and saved without loss.
-
-    Attributes:
-        pixels: (H, W, C) uint8 or uint16, upright; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
-        profile: the ICC colour profile of the file, or None
-    """
-
-    pixels: np.ndarray
-    profile: bytes | None = None
-
-    @property
-    def colours(self) -> int:
-        """The number of channels without alpha: 1 (grey) or 3 (RGB)."""
-        return 1 if self.pixels.shape[2] <= 2 else 3
-
-    def to_tensor(self, channels: int) -> Tensor:
-        """Convert to (1, channels, H, W) float32 in [0, 1], ignoring alpha; 1 is grey, 3 is RGB."""
-        values = (
-            self.pixels[..., : self.colours].astype(np.float32) / np.iinfo(self.pixels.dtype).max
-        )
-        return _to_channels(torch.from_numpy(values).permute(2, 0, 1)[None], channels)
-
-    def fill(self, completion: Tensor, mask: Tensor) -> "Photo":
-        """Return a copy with the pixels of the completion where mask > 0.
-
-        All other pixels, and alpha everywhere, keep their exact values.
-
-        Args:
-            completion: (1, 1 or 3, H, W) in [0, 1], the output of `composite`, which has blended
-                soft edges already
-            mask: (1, 1, H, W) in [0, 1], 1 = hole
-        """
-        size = self.pixels.shape[:2]
-        assert completion.shape[2:] == mask.shape[2:] == size, f"{completion.shape}, {size}"
-        values = _to_channels(completion.detach().float().cpu(), self.colours)[0].permute(1, 2, 0)
-        levels = (values.clamp(0, 1) * np.iinfo(self.pixels.dtype).max).round().numpy()
-        hole = mask[0, 0].cpu().numpy() > 0
-        pixels = self.pixels.copy()
-        pixels[hole, : self.colours] = levels[hole].astype(pixels.dtype)
-        return replace(self, pixels=pixels)
-
-    def save(self, path: str | Path) -> None:
-        """Save as a PNG of the same size, colour mode, depth and colour profile.
-
-        Raises:
-            InputError: the name does not end in .png; other formats would lose pixels or depth.
-        """
-        path = Path(path)
-        if path.suffix.lower() != ".png":
-            raise InputError(f"{path}: images are saved without loss; type a name ending in .png")
-        channels = self.pixels.shape[2]
-        if self.pixels.dtype == np.uint16 and channels != 1:
-            order = cv2.COLOR_RGBA2BGRA if channels == 4 else cv2.COLOR_RGB2BGR
-            encoded = cv2.imencode(".png", cv2.cvtColor(self.pixels, order))[1].tobytes()
-            path.write_bytes(_with_profile(encoded, self.profile))
-        else:
-            _to_pil(self.pixels).save(path, icc_profile=self.profile)
-
-
-def _with_profile(png: bytes, profile: bytes | None) -> bytes:
-    """Insert the ICC profile as a chunk after the PNG header, which OpenCV cannot write."""
-    if profile is None:
-        return png
-    chunk = b"iCCP" + b"ICC profile\0\0" + zlib.compress(profile)
-    length, checksum = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
-    return png[:33] + length + chunk + checksum + png[33:]
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -183,16 +92,14 @@ def read_photo(path: str | Path) -> Photo:
     """
     stored = decode(path)
     upright = UPRIGHT[stored.orientation](stored.pixels)
-    return Photo(np.ascontiguousarray(upright), stored.profile)
+    return Photo(np.ascontiguousarray(upright), stored.profile, stored.exif)
 
 
 def read_mask(path: str | Path, hole: str = "white") -> Tensor:
-    """Read a mask file; grey levels give a soft mask, and colours count by their luminance.
+    """Read a mask file; see `as_mask`.
 
-    A drawing in a single colour on a transparent background carries its information only in alpha:
-    there, the painted pixels are the hole, whatever the colour and whatever `hole` says. A JPEG
-    mask is binarised at 0.5, because compression noise would otherwise make almost every pixel
-    part of the hole.
+    A JPEG mask is binarised at 0.5, because compression noise would otherwise make almost every
+    pixel part of the hole.
 
     Args:
         path: the file
@@ -204,13 +111,41 @@ def read_mask(path: str | Path, hole: str = "white") -> Tensor:
     Raises:
         InputError: the file cannot be read or `hole` is another colour.
     """
+    mask = as_mask(read_photo(path), hole, str(path))
+    return (mask > 0.5).float() if is_jpeg(path) else mask
+
+
+def is_jpeg(path: str | Path) -> bool:
+    """Return True for the name of a JPEG file."""
+    return Path(path).suffix.lower() in (".jpg", ".jpeg")
+
+
+def as_mask(photo: Photo, hole: str = "white", name: str = "mask") -> Tensor:
+    """Convert an image to a mask; grey levels give a soft mask, colours count by their luminance.
+
+    A drawing in a single colour on a transparent background carries its information only in alpha:
+    there, the painted pixels are the hole, whatever the colour and whatever `hole` says.
+
+    Args:
+        photo: the image
+        hole: "white" or "black", the colour that marks the hole
+        name: of the mask, for messages
+
+    Returns:
+        (1, 1, H, W) float32 in [0, 1], 1 = hole
+
+    Raises:
+        InputError: `hole` is another colour, or the pixels are 0 and 1 of 255.
+    """
     if hole not in ("white", "black"):
         raise InputError(f"the hole of a mask cannot be {hole!r}: type white or black")
-    photo = read_photo(path)
     colour, alpha = photo.pixels[..., : photo.colours], photo.pixels[..., photo.colours :]
     if alpha.size and np.ptp(alpha) and (colour == colour[:1, :1]).all():
         return Photo(alpha).to_tensor(1)
+    if white(colour.dtype) > 1 and colour.max(initial=0) == 1:
+        raise InputError(
+            f"{name}: its values are 0 and 1 where white is {white(colour.dtype):.0f}, so that it "
+            "would hide next to nothing; multiply it, or give an array of bool"
+        )
     luminance = photo.to_tensor(1)
-    if Path(path).suffix.lower() in (".jpg", ".jpeg"):
-        luminance = (luminance > 0.5).float()
     return luminance if hole == "white" else 1 - luminance

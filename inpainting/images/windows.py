@@ -66,7 +66,8 @@ def hole_windows(mask: Tensor, side: int, hole_share: float = 0.45) -> list[tupl
         hole_share: largest allowed ratio of the hole's longer side to the window's side
 
     Returns:
-        pairs of a window and a (H, W) bool tensor, the hole pixels to be filled from this window
+        pairs of a window and a bool tensor of its size, the hole pixels to be filled from this
+        window; no array of the image's size is kept for a window, because scans have thousands
     """
     hole = (mask[0] > 0).cpu().numpy().astype(np.uint8)
     height, width = hole.shape
@@ -90,6 +91,7 @@ def hole_windows(mask: Tensor, side: int, hole_share: float = 0.45) -> list[tupl
         inside = pending & (top >= y) & (bottom <= y + h) & (left >= x) & (right <= x + w)
         inside &= 2 * wanted > wanted[largest]
         pending &= ~inside
-        members = np.concatenate([[False], inside])[labels]
-        windows.append((Window(y, x, h, w), torch.from_numpy(members).to(mask.device)))
+        window = Window(y, x, h, w)
+        members = np.concatenate([[False], inside])[labels[window.pixels]]
+        windows.append((window, torch.from_numpy(members).to(mask.device)))
     return windows

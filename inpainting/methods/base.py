@@ -18,8 +18,9 @@ from inpainting.images.algebra import Fill, composite, erase, resize
 from inpainting.losses import squared_error
 from inpainting.methods.attributes import Attributes
 from inpainting.methods.evaluation import Batch, EvaluationSteps
-from inpainting.methods.sizes import padded, through_windows
+from inpainting.methods.sizes import padded, seamless, through_windows
 from inpainting.methods.training import TrainingHooks
+from inpainting.methods.watch import Watch
 from inpainting.rng import Generators
 from inpainting.values import Bounds, Count, Natural, Side
 
@@ -83,6 +84,8 @@ class Inpainter(TrainingHooks, EvaluationSteps):
         self.frozen: dict[str, nn.Module] = {}
         self.frozen_facts: dict[str, dict[str, Any]] = {}  # what is known about each, for details
         self.edits = False  # True: evaluation measures the whole prediction, see `edit`
+        self.blend = "paste"  # "poisson": predictions meet the known pixels, see `seamless`
+        self.watch: Watch | None = None  # told of the network calls of a long prediction
 
     @abstractmethod
     def predict(
@@ -203,12 +206,15 @@ class Inpainter(TrainingHooks, EvaluationSteps):
         if attributes is None:
             attributes = self.attributes.wanted({"image": image})
         predict = padded(self.predict, self.size_multiple)
+        if self.blend == "poisson":
+            predict = seamless(predict)
         if not self.fits(height, width):
-            predict = through_windows(predict, self.fixed_size, self.fill)
+            predict = through_windows(predict, self.fixed_size, self.fill, self.watch)
         inputs = [
-            None if x is None else x.repeat_interleave(num_completions, 0)
+            x if x is None or num_completions == 1 else x.repeat_interleave(num_completions, 0)
             for x in (erase(image, mask, self.fill), mask, attributes)
         ]
+        del image  # a scan takes 300 MB for each copy
         return predict(*inputs, generator).float().unflatten(0, (batch, num_completions))
 
     def fits(self, height: int, width: int) -> bool:

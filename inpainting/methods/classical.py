@@ -62,11 +62,11 @@ class OpenCVFill(Inpainter):
         generator: Generators = None,
     ) -> Tensor:
         """Return the image as OpenCV fills it, (B, C, H, W)."""
-        images = (masked_image * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        images = (masked_image * 255).round_().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         holes = (mask[:, 0] > 0).to(torch.uint8).cpu().numpy()
         filled = np.stack([self._fill(*pair) for pair in zip(images, holes, strict=True)])
         tensor = torch.from_numpy(filled).to(masked_image.device)
-        return tensor.permute(0, 3, 1, 2).float() / 255
+        return tensor.permute(0, 3, 1, 2).float().div_(255)
 
     def _fill(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         """Fill one image (H, W, C) of type uint8; OpenCV accepts 1 or 3 channels."""

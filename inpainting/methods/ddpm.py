@@ -111,13 +111,20 @@ class DDPM(Inpainter):
         self.respaced = self.respaced.to(device)
         autocast = torch.is_autocast_enabled(device.type)
         dtype = torch.get_autocast_dtype(device.type) if autocast else torch.float32
-        network = self.folded.at(dtype, device)
-        network = WithProgress(network, self.network_calls, self.on_network_call)
+        network, watch = self.folded.at(dtype, device), None
+        if self.watch is None:
+            network = WithProgress(network, self.network_calls, self.on_network_call)
+        else:
+            watch = self._show
         with torch.autocast(device.type, enabled=False):
-            inputs = (network, image, mask, self.respaced, generator)
+            inputs = (network, image, mask, self.respaced, generator, watch)
             # Drawn one after another: each image's generator continues from sample to sample.
             x = medoid(torch.stack([self.sampler(*inputs) for _ in range(self.candidates)]))
         return ((x + 1) / 2).clamp(0, 1)
+
+    def _show(self, x_0: Tensor) -> None:
+        """Tell whoever watches of one network call."""
+        self.watch(((x_0.float() + 1) / 2).clamp(0, 1), self.network_calls)
 
     def compile_networks(self) -> None:
         """Compile the networks; the network that samples is compiled when it is folded."""

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from inpainting.images.algebra import Fill, erase, resize
+from inpainting.images.membrane import membrane
 from inpainting.images.windows import Window, hole_windows, pad_to_multiple, unpad
+from inpainting.methods.watch import Watch
 from inpainting.rng import Generators, seed_from
 
 # Takes masked_image (B, C, H, W), mask (B, 1, H, W), attributes (B, A) or None, and generators.
@@ -34,7 +36,22 @@ def padded(predict: Predict, multiple: int) -> Predict:
     return predict_padded
 
 
-def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
+def seamless(predict: Predict) -> Predict:
+    """Extend `predict` to shift its prediction so that it meets the known pixels without a step.
+
+    GLCIC's own post-processing: Poisson image editing (Pérez et al. 2003), see `membrane`.
+    """
+
+    def predict_seamless(
+        masked_image: Tensor, mask: Tensor, attributes: Tensor | None, generator: Generators
+    ) -> Tensor:
+        prediction = predict(masked_image, mask, attributes, generator)
+        return (prediction + membrane(masked_image - prediction, mask)).clamp(0, 1)
+
+    return predict_seamless
+
+
+def through_windows(predict: Predict, side: int, fill: Fill, watch: Watch | None = None) -> Predict:
     """Extend `predict` to images of any size by resizing a window around each hole to `side`.
 
     The windows of all images go through the network together, as (side, side). Each window has a
@@ -47,9 +64,9 @@ def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
     ) -> Tensor:
         prediction = masked_image.clone()
         windows = [
-            _Window(i, number, box, hole[box.pixels].clone())
+            _Window(i, number, box, members)
             for i in range(len(mask))
-            for number, (box, hole) in enumerate(hole_windows(mask[i], side))
+            for number, (box, members) in enumerate(hole_windows(mask[i], side))
         ]
         for start in range(0, len(windows), WINDOWS_AT_ONCE):
             part = windows[start : start + WINDOWS_AT_ONCE]
@@ -62,14 +79,23 @@ def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
                 generators = [
                     _window_generator(generator[window.index], window.number) for window in part
                 ]
-            filled = predict(small_image, small_mask, wanted, generators).float()
-            for window, small in zip(part, filled.split(1), strict=True):
-                place = window.place
-                large = resize(small, *window.size)
-                prediction[place] = torch.where(window.members, large, prediction[place])
+            if watch is not None:
+                watch.batches = -(-len(windows) // WINDOWS_AT_ONCE)
+                watch.whole = lambda small, part=part: _pasted(small, part, prediction.clone())
+            _pasted(predict(small_image, small_mask, wanted, generators), part, prediction)
         return prediction
 
     return predict_windows
+
+
+def _pasted(filled: Tensor, windows: Sequence["_Window"], prediction: Tensor) -> Tensor:
+    """Enlarge filled windows and paste their pixels into the prediction (B, C, H, W), in place."""
+    for window, small in zip(windows, filled.float().split(1), strict=True):
+        whole = prediction[window.place][0]
+        for channel, enlarged in zip(whole, small[0].split(1), strict=True):
+            large = resize(enlarged[None], *window.size)  # of one channel: a scratch is as large
+            channel[window.members] = large[0, 0][window.members]  # as the whole scan
+    return prediction
 
 
 class _Window(NamedTuple):
@@ -96,7 +122,8 @@ def _cut(masked_image: Tensor, mask: Tensor, window: _Window, side: int) -> tupl
     small = resize(mask[window.place], side, side)
     if window.size != (side, side):  # resizing mixes erased pixels into others: those are hole too
         small = (small > 0).float()
-    return resize(masked_image[window.place], side, side), small
+    channels = masked_image[window.place].split(1, 1)
+    return torch.cat([resize(channel, side, side) for channel in channels], 1), small
 
 
 def _window_generator(generator: torch.Generator, number: int) -> torch.Generator:

@@ -100,7 +100,8 @@ class TokenInpainter(Inpainter):
     def setup(self, stage: str) -> None:
         """Get the tokenizer's weights, unless they were loaded with the run's."""
         if not self._weighted:
-            data = getattr(self.trainer, "datamodule", None)
+            # By hand there may be no trainer, which Lightning's property would not allow.
+            data = getattr(self._trainer, "datamodule", None)
             self.frozen_facts["tokenizer"] = self._weights_of(self._tokenizer[0], data)
             self._tokenizer[0].requires_grad_(False).eval()
             self._weighted = True

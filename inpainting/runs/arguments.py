@@ -12,6 +12,7 @@ from inpainting.errors import InputError, is_first_process
 from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.file_names import quoted, unquoted
 from inpainting.runs.folder import SWEEP_JOB, Run, claimed
+from inpainting.runs.opening import open_run
 from inpainting.runs.record import check_unedited
 from inpainting.runs.trust import trusted_overrides
 
@@ -194,7 +195,7 @@ def evaluation_arguments(arguments: list[str]) -> list[str]:
         return _same_data(arguments, folder)
     if folder is None:
         return arguments
-    run = Run.open(folder)
+    run = open_run(folder)
     model = _last_typed(arguments, "model")
     if model is not None:
         raise InputError(

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inpainting.errors import InputError
-from inpainting.runs.folder import Run
+from inpainting.runs.exported import SUFFIX, read_exported
+from inpainting.runs.opening import names_run, open_run
 
 if TYPE_CHECKING:
     from lightning import LightningModule
@@ -19,7 +20,7 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
     """Load a checkpoint onto the CPU, tensors and plain containers only.
 
     Args:
-        path: a .ckpt file
+        path: a .ckpt file, or one that export has written
         key: what the user typed to name it
 
     Raises:
@@ -29,6 +30,8 @@ def read_checkpoint(path: Path, key: str) -> dict[str, Any]:
 
     if not path.is_file():
         raise InputError(f"{key}={path}: there is no such file; type the path of a .ckpt file")
+    if path.suffix == SUFFIX:
+        return read_exported(path, key)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         checkpoint["state_dict"]
@@ -55,7 +58,8 @@ def load_weights(
     Raises:
         InputError: the checkpoint cannot be read, or its weights do not fit the method.
     """
-    state = read_checkpoint(path, key)["state_dict"]
+    checkpoint = read_checkpoint(path, key)
+    state = checkpoint["state_dict"]
     own = method.state_dict()
     for entry, value in state.items():
         if value.is_floating_point() and not value.isfinite().all():
@@ -63,6 +67,9 @@ def load_weights(
                 f"{key}: the weights in {path} are not finite ({entry}), so its completions would "
                 "mean nothing; type the path of another checkpoint, or train again"
             )
+    if path.suffix == SUFFIX:  # it lacks what only a training needs, which a new one starts
+        absent = tuple(f"{name}." for name in method.only_trains)
+        state |= {entry: own[entry] for entry in own if entry.startswith(absent)}
     for name in afresh:
         prefix = f"{name}."
         mine, theirs = (
@@ -84,13 +91,12 @@ def load_weights(
             "model settings they were trained with"
         ) from error
     for name, network in method.frozen.items():
-        beside = path.with_name(f"{name}.pt")
-        loaded = read_checkpoint(beside, key)
+        loaded = checkpoint.get("beside", {}).get(name)
+        loaded = loaded or read_checkpoint(path.with_name(f"{name}.pt"), key)
         network.load_state_dict(loaded["state_dict"])
         method.on_frozen_loaded(name, loaded["facts"])
 
 
 def checkpoint_path(text: str, key: str) -> Path:
-    """Return the path of a checkpoint; a run's folder stands for its best one."""
-    path = Path(text)
-    return Run.open(path, key).checkpoint("best", key) if path.is_dir() else path
+    """Return the path of a checkpoint; a run stands for its best one."""
+    return open_run(text, key).checkpoint("best", key) if names_run(text) else Path(text)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, TypedDict
 
-from inpainting.values import Bounds, FolderName, Natural, NewFolder, Positive, Seed, Share
+from inpainting.values import Bounds, Count, FolderName, Natural, NewFolder, Positive, Seed, Share
 
 
 class Keys(TypedDict, total=False):
@@ -33,6 +33,12 @@ class Keys(TypedDict, total=False):
     masks: str | None
     mask_hole: Literal["white", "black"]
     out: NewFolder
+    mask_threshold: Share | None
+    dilate: Natural
+    feather: Natural
+    blend: Literal["paste", "poisson"]
+    samples: Count | None
+    skip: bool
     overwrite: bool
     holes_of: str | None
     work: NewFolder

@@ -12,7 +12,7 @@ from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import load_weights
 from inpainting.runs.file_names import quoted
-from inpainting.runs.folder import Run
+from inpainting.runs.opening import names_run, open_run
 from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build_method
 from inpainting.tasks.checks import check_attributes, check_channels
@@ -43,7 +43,7 @@ def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Oppon
                 f"against={names}: two are called {own}; leave one out, or copy a run to a folder "
                 "of another name"
             )
-        method = _run_method(name, config) if Path(name).is_dir() else _untrained(name, config)
+        method = _run_method(name, config) if names_run(name) else _untrained(name, config)
         check_channels(method, data, f"against={name}")
         check_attributes(method, data, f"against={name}")
         told = [attribute.lower() for attribute in method.attributes.names]
@@ -55,7 +55,7 @@ def build_opponents(config: DictConfig, data: LightningDataModule) -> list[Oppon
 
 
 def _run_method(folder: str, config: DictConfig) -> Inpainter:
-    run = Run.open(folder, "against")
+    run = open_run(folder, "against")
     method = build_method(run.part("model", config), config)
     load_weights(method, run.checkpoint("best", "against"), "against")
     return method

@@ -11,6 +11,7 @@ from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import checkpoint_path, load_weights
 from inpainting.runs.folder import Run
+from inpainting.runs.opening import open_run
 from inpainting.runs.record import Record
 from inpainting.tasks.asking import ask
 from inpainting.tasks.build import build, build_method, build_trainer, shrink
@@ -106,7 +107,7 @@ def method_of_run(config: DictConfig) -> tuple[Inpainter, str]:
                 f"model={config.name} needs training: type run=FOLDER, the folder of its run"
             )
         return method, config.name
-    run = Run.open(config.run)
+    run = open_run(config.run)
     # The configuration is written beside the numbers, so it must hold the model that is measured.
     config.model = run.model_config(HydraConfig.get().overrides.task, config)
     method = build_method(config.model, config)

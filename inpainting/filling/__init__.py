@@ -1,0 +1,1 @@
+"""Filling the holes of any image with a method that is loaded by its name."""

@@ -1,0 +1,1 @@
+"""The page on which a hole is painted into an image and filled."""
