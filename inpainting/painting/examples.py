@@ -13,9 +13,10 @@ import skimage
 from omegaconf import OmegaConf
 
 from inpainting import CONF
-from inpainting.data.arrays import SPLITS, split_indices
+from inpainting.data.arrays import SPLITS
 from inpainting.data.digits import as_split
 from inpainting.data.drawn_face import draw_face
+from inpainting.data.splitting import split_indices
 from inpainting.images.files import read_photo
 from inpainting.images.photo import to_pil
 

@@ -10,7 +10,7 @@ class Keys(TypedDict, total=False):
 
     monitor: str | None
     name: FolderName
-    seed: Seed
+    seed: Seed | None  # null in predict alone, see `build_parts`
     eval_mask_seed: Natural
     budget: Literal["laptop", "full"]
     shrink: bool
