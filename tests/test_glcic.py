@@ -39,6 +39,9 @@ def glcic(**changes) -> GLCIC:
         "mask_channel": True,
         "dilations": (2, 4),
         "bottleneck_convs": 1,
+        "skips": False,
+        "residual": False,
+        "ema_decay": 0.0,
         "head": "flatten",
         "local_share": 28 / 64,
         "phases": (0.33, 0.33, 0.34),
@@ -169,7 +172,7 @@ def test_the_generators_step_leaves_no_gradient_in_the_discriminator() -> None:
     method._joint_step(None, batch, prediction, fake)
     assert gradients == {"generator": True, "discriminator": False}
     assert all(p.requires_grad for p in method.discriminator.parameters())
-    method._discriminator_step(None, batch, fake.detach())
+    method._discriminator_step(None, batch, fake.detach(), 0)
     assert gradients == {"generator": False, "discriminator": True}
 
 
@@ -193,7 +196,7 @@ def test_a_discriminator_that_trains_tells_real_from_fake() -> None:
     squares = Squares()
     batch = {"image": squares.images, "mask": squares.mask.expand(8, -1, -1, -1)}
     fake = method.fake(method(batch["image"], batch["mask"]), batch)
-    real_logits, fake_logits = method.judge(batch["image"], fake, batch["mask"])
+    real_logits, fake_logits = method.critic.judge(batch["image"], fake, batch["mask"])
     assert (real_logits > 0).all() and (fake_logits < 0).all()
 
 

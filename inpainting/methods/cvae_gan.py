@@ -19,7 +19,7 @@ from inpainting.images.membrane import membrane
 from inpainting.losses import cross_entropy, prior_divergence
 from inpainting.methods.adversary import Adversary, DeathWatch, noting_gradient
 from inpainting.methods.base import Batch, Inpainter
-from inpainting.nn.average import Average, decay_after
+from inpainting.nn.average import Average
 from inpainting.nn.cvae_gan import ConditionalVAE
 from inpainting.nn.frozen import frozen
 from inpainting.rng import Generators, normal_
@@ -82,18 +82,16 @@ class CVAEGAN(Inpainter):
     ):
         super().__init__(**options)
         self.automatic_optimization = False
-        if not 0 <= ema_decay < 1 or temperature < 0:
-            raise InputError(
-                f"model.ema_decay={ema_decay} model.temperature={temperature}: type a decay from 0 "
-                "up to below 1, and a temperature of 0 or more"
-            )
+        if temperature < 0:
+            raise InputError(f"model.temperature={temperature}: type 0 or more")
         check_choice("model.discriminator_input", discriminator_input, ("raw", "composite"))
-        self.network, self.average = network, Average(network)
+        self.network = network
+        self.keep_average("network", ema_decay)
         self.adversary, self.stages = adversary, stages
         self.reconstruction_weight, self.prior_weight = reconstruction_weight, prior_weight
         self.hole_weight, self.discriminator_input = hole_weight, discriminator_input
         self.temperature, self.seamless = temperature, seamless
-        self.ema_decay, self.watch = ema_decay, DeathWatch()
+        self.watch = DeathWatch()
         self.make_optimizers = (optimizer, optimizer_discriminator, optimizer_fine_tuning)
 
     def sampled(
@@ -186,7 +184,7 @@ class CVAEGAN(Inpainter):
                     self.optimise(fine_tuning, loss + criticism)
                 self.scalars.add(**scalars)
         if stage != WARM_UP:
-            self.average.update(self.network, decay_after(self.batches_seen, self.ema_decay))
+            self.update_average()
 
     def fake(self, prediction: Tensor, masked_image: Tensor, batch: Batch) -> Tensor:
         """Return what the discriminator sees as fake, (B, C, H, W)."""

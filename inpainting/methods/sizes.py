@@ -20,6 +20,23 @@ Predict = Callable[[Tensor, Tensor, Tensor | None, Generators], Tensor]
 WINDOWS_AT_ONCE = 64  # bounds the memory that a large image with many holes takes
 
 
+def mirror_averaged(predict: Predict) -> Predict:
+    """Let `predict` return the mean of its predictions for an image and for its mirror image.
+
+    It is for methods that draw no random numbers: they get no generator.
+    """
+
+    def predict_both(
+        masked_image: Tensor, mask: Tensor, attributes: Tensor | None, generator: Generators
+    ) -> Tensor:
+        images, masks = (torch.cat([x, x.flip(-1)]) for x in (masked_image, mask))
+        wanted = None if attributes is None else attributes.repeat(2, 1)
+        straight, mirrored = predict(images, masks, wanted, None).chunk(2)
+        return (straight + mirrored.flip(-1)) / 2
+
+    return predict_both
+
+
 def padded(predict: Predict, multiple: int) -> Predict:
     """Extend `predict` to images of any size by padding them to a multiple and cutting back."""
 
