@@ -32,6 +32,27 @@ def test_erase_with_mean_uses_each_images_known_pixels_alone() -> None:
     assert torch.allclose(erase(image, mask, "mean")[0, 0, 0, 0], torch.tensor(0.4))
 
 
+def test_a_smooth_fill_continues_a_ramp_and_leaves_no_trace_of_what_was_there() -> None:
+    """A ramp is its own smoothest continuation: each pixel is the mean of its neighbours."""
+    y, x = torch.meshgrid(torch.linspace(0, 0.5, 48), torch.linspace(0.1, 0.4, 40), indexing="ij")
+    image = torch.stack([y + x, torch.full_like(x, 0.3)]).expand(2, 2, 48, 40).clone()
+    masks = torch.cat([rectangle(48, 40, 10, 12, 20, 16), rectangle(48, 40, 30, 8, 10, 24)])
+    broken = torch.where(masks > 0, torch.nan, image)
+    filled = erase(broken, masks, "smooth")
+    assert (filled - image).abs().max() < 0.01  # the mean fill is off by up to 0.3
+    torch.testing.assert_close(filled[:, 1], image[:, 1])
+    assert torch.equal(filled[(masks == 0).expand_as(image)], image[(masks == 0).expand_as(image)])
+    alone = erase(broken[1:], masks[1:], "smooth")
+    torch.testing.assert_close(filled[1:], alone)
+
+
+def test_a_smooth_fill_without_known_pixels_is_mid_grey() -> None:
+    masks = torch.cat([torch.ones(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)])
+    image = torch.rand(2, 3, 8, 8)
+    filled = erase(image, masks, "smooth")
+    assert (filled[0] == 0.5).all() and torch.equal(filled[1], image[1])
+
+
 def test_composite_blends_in_proportion_and_keeps_known_pixels_exactly() -> None:
     image = torch.full((1, 1, 1, 3), 0.2)
     prediction = torch.tensor([[[[float("nan"), 0.8, 0.8]]]])
