@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from inpainting.images.algebra import Fill, erase, resize
+from inpainting.images.seams import enlarged_into
 from inpainting.images.windows import Window, hole_windows, pad_to_multiple, unpad
 from inpainting.rng import Generators, seed_from
 
@@ -54,6 +55,7 @@ def padded(predict: Predict, multiple: int) -> Predict:
 def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
     """Extend `predict` to images of any size by resizing a window around each hole to `side`.
 
+    The prediction for a window that was resized joins the window's known pixels without a seam.
     The windows of all images go through the network together, as (side, side). Each window has a
     generator that is seeded from its image's generator, so that no completion depends on the other
     windows in the batch.
@@ -82,7 +84,9 @@ def through_windows(predict: Predict, side: int, fill: Fill) -> Predict:
             filled = predict(small_image, small_mask, wanted, generators).float()
             for window, small in zip(part, filled.split(1), strict=True):
                 place = window.place
-                large = resize(small, *window.size)
+                large = small
+                if window.size != (side, side):
+                    large = enlarged_into(small, masked_image[place], mask[place])
                 prediction[place] = torch.where(window.members, large, prediction[place])
         return prediction
 
