@@ -11,7 +11,7 @@ setup: .venv/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint requirements.lock
 	touch $@
 
-demo: setup          # three and a half minutes on two CPU cores
+demo: setup          # 3.6 minutes on one CPU core
 	$(BIN)/python -m inpainting.train experiment=quickstart
 
 test: setup          # about four minutes on two CPU cores

@@ -62,12 +62,17 @@ class Phases:
     Args:
         shares: share of the batches for each phase; they sum to 1
 
+    Raises:
+        InputError: a share is negative, or they do not sum to 1.
+
     Attributes:
         ended: for each phase, the number of the first batch after its early end, counted from 0;
             None if it has not ended early
     """
 
     def __init__(self, shares: Sequence[float]):
+        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+            raise InputError(f"model.phases={list(shares)}: type shares that sum to 1")
         self.shares = list(shares)
         self.restart()
 

@@ -12,6 +12,7 @@ from omegaconf.errors import InterpolationResolutionError
 
 from inpainting import CONF
 from inpainting.runs.checked import check_values
+from inpainting.runs.settings import flat
 from inpainting.tasks.tokenizer import settle_tokenizer
 
 
@@ -218,6 +219,43 @@ def test_the_report_experiment_is_the_reports_network(composed) -> None:
     assert sum(p.numel() for p in method.parameters()) == 34_222_340
     rates = [group["lr"] for o in method.configure_optimizers() for group in o.param_groups]
     assert rates == [0.01, 0.001, 0.001]
+
+
+@pytest.mark.parametrize("experiment", ["report", "iizuka"])
+def test_the_reports_and_the_papers_glcic_have_none_of_the_later_options(
+    composed, experiment: str
+) -> None:
+    model = composed(f"experiment=glcic/{experiment}").model
+    options = {key: model[key] for key in ("skips", "residual", "ema_decay", "flip_average")}
+    assert not any(options.values()) and model.fill != "smooth"
+    own = {key: model.adversary[key] for key in ("loss", "penalty_weight", "feature_weight")}
+    assert own == {"loss": "logistic", "penalty_weight": 0, "feature_weight": 0}
+    assert not model.adversary.augment
+
+
+def test_each_row_of_the_ladder_changes_little_of_the_row_that_it_is_compared_with(
+    composed,
+) -> None:
+    """A cumulative row that lost an option of another row would be credited with that loss."""
+    models: dict[str, dict] = {}
+    for name in [
+        "base",
+        "hole",
+        "average",
+        "mean",
+        "smooth",
+        "residual",
+        "skips",
+        "hinge",
+        "features",
+    ]:
+        config = composed(f"experiment=glcic_small_data/{name}")
+        assert config.row == name
+        models[name] = flat(OmegaConf.to_container(config.model, resolve=True))
+        below = models.get(config.compared_with)
+        if below is not None:
+            changed = {key for key, value in models[name].items() if value != below[key]}
+            assert len(changed) == (4 if name == "hinge" else 1), (name, changed)
 
 
 def test_the_default_glcic_takes_the_mask_as_a_fourth_channel(composed) -> None:

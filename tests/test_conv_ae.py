@@ -26,6 +26,7 @@ def method(**changes) -> ConvAE:
         "frequency_weight": 0.0,
         "region": "image",
         "target": "clean",
+        "ema_decay": 0.0,
         "optimizer": partial(torch.optim.Adam, lr=1e-3),
     }
     return ConvAE(**{**settings, **changes}).eval()

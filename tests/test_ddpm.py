@@ -301,3 +301,8 @@ def test_several_completions_side_by_side_with_their_spread(
         for entry in ("evaluate run=run", "train resume=run"):
             message = failure(*entry.split(), f"model.{typed}")
             assert f"model.{typed.split('=')[0]}" in message and "leave it out" in message
+
+
+def test_samples_are_not_averaged_with_those_of_the_mirror_image(composed) -> None:
+    with pytest.raises(Exception, match=r"model\.flip_average=true.*blurred"):
+        built(composed, "+model.flip_average=true")

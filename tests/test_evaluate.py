@@ -232,7 +232,7 @@ def test_a_method_without_training_needs_no_run_and_leaves_a_runs_folder(
 
 
 def test_an_evaluation_does_not_inherit_how_an_experiment_trained(command, tmp_path: Path) -> None:
-    tiny = ["data.patches=[16,4,4]", "data.image_size=16", "data.batch_size=8", "model.width=4"]
+    tiny = ["data.counts=[16,4,4]", "data.image_size=16", "data.batch_size=8", "model.width=4"]
     fast = ["debug=fast", "callbacks.progress=null", "hydra.run.dir=quick"]
     command("train", "experiment=quickstart", "against=[]", *tiny, *fast)
     command("evaluate", "run=quick", "callbacks.progress=null", "hydra.run.dir=out")

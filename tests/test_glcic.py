@@ -8,7 +8,10 @@ from lightning import Trainer
 from torch.utils.data import DataLoader, Dataset
 
 from inpainting.errors import InputError
+from inpainting.methods.context_critic import ContextCritic
 from inpainting.methods.glcic import COMPLETION, DISCRIMINATOR, GLCIC, JOINT
+from inpainting.nn.glcic import ContextDiscriminator
+from inpainting.runs.checkpoints import load_weights
 
 SIZE = 32
 
@@ -39,6 +42,9 @@ def glcic(**changes) -> GLCIC:
         "mask_channel": True,
         "dilations": (2, 4),
         "bottleneck_convs": 1,
+        "skips": False,
+        "residual": False,
+        "ema_decay": 0.0,
         "head": "flatten",
         "local_share": 28 / 64,
         "phases": (0.33, 0.33, 0.34),
@@ -169,7 +175,7 @@ def test_the_generators_step_leaves_no_gradient_in_the_discriminator() -> None:
     method._joint_step(None, batch, prediction, fake)
     assert gradients == {"generator": True, "discriminator": False}
     assert all(p.requires_grad for p in method.discriminator.parameters())
-    method._discriminator_step(None, batch, fake.detach())
+    method._discriminator_step(None, batch, fake.detach(), 0)
     assert gradients == {"generator": False, "discriminator": True}
 
 
@@ -193,7 +199,7 @@ def test_a_discriminator_that_trains_tells_real_from_fake() -> None:
     squares = Squares()
     batch = {"image": squares.images, "mask": squares.mask.expand(8, -1, -1, -1)}
     fake = method.fake(method(batch["image"], batch["mask"]), batch)
-    real_logits, fake_logits = method.judge(batch["image"], fake, batch["mask"])
+    real_logits, fake_logits = method.critic.judge(batch["image"], fake, batch["mask"])
     assert (real_logits > 0).all() and (fake_logits < 0).all()
 
 
@@ -208,6 +214,106 @@ def test_mse_over_the_hole_or_the_image() -> None:
     assert torch.allclose(hole, torch.tensor([0.25]))
 
 
+class AverageByHand(Recorder):
+    """The average of C's weights that a training should come to."""
+
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        self.expected = [one.detach().clone() for one in self.generator.parameters()]
+
+    def on_train_batch_end(self, outputs, batch, batch_idx) -> None:
+        super().on_train_batch_end(outputs, batch, batch_idx)
+        if self.phase != DISCRIMINATOR:
+            decay = min(0.5, (1 + self.batches_seen) / (10 + self.batches_seen))
+            for mean, now in zip(self.expected, self.generator.parameters(), strict=True):
+                mean.mul_(decay).add_(now.detach(), alpha=1 - decay)
+
+
+def test_the_average_of_the_completion_network_completes() -> None:
+    method = glcic(ema_decay=0.5)
+    method.__class__ = AverageByHand
+    fit(method, epochs=2)
+    for mean, own in zip(method.expected, method.average.parameters(), strict=True):
+        torch.testing.assert_close(own, mean)
+    squares = Squares(2)
+    completed = method.eval().complete(squares.images, squares.mask.expand(2, -1, -1, -1))
+    torch.nn.init.zeros_(method.generator.layers[0].weight)
+    again = method.complete(squares.images, squares.mask.expand(2, -1, -1, -1))
+    assert torch.equal(completed, again)
+    assert "average" not in dict(glcic().named_children())  # the report keeps none
+
+
+def test_a_run_without_an_average_starts_one_with_it(tmp_path) -> None:
+    torch.save({"state_dict": glcic().state_dict()}, tmp_path / "plain.ckpt")
+    method = glcic(ema_decay=0.99)
+    torch.nn.init.ones_(method.generator.layers[0].weight)
+    load_weights(method, tmp_path / "plain.ckpt", "init_from", method.only_trains)
+    first = glcic().generator.layers[0].weight
+    assert torch.equal(method.generator.layers[0].weight, first)
+
+
+def test_the_mean_over_image_and_mirror_image() -> None:
+    method = glcic(flip_average=True, fill=0.3).eval()
+    image = torch.rand(2, 3, SIZE, SIZE)
+    mask = torch.zeros(2, 1, SIZE, SIZE)
+    mask[..., 4:14, 2:12] = 1
+    masked = torch.where(mask > 0, torch.tensor(0.3), image)
+    straight, mirrored = method(masked, mask), method(masked.flip(3), mask.flip(3)).flip(3)
+    completion = method.complete(image, mask)[:, 0]
+    expected = torch.where(mask > 0, (straight + mirrored) / 2, image)
+    torch.testing.assert_close(completion, expected)
+    opposite = method.complete(image.flip(3), mask.flip(3))[:, 0]
+    torch.testing.assert_close(opposite.flip(3), completion)
+
+
+def critic(**changes) -> ContextCritic:
+    torch.manual_seed(0)
+    network = ContextDiscriminator(3, SIZE, 14, width=4).eval()
+    settings = {"loss": "logistic", "penalty_weight": 0.0, "feature_weight": 0.0, "augment": ()}
+    return ContextCritic(network, (14, 14), **{**settings, **changes})
+
+
+def seen() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    real, fake = torch.rand(2, 4, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+    return real, fake, Squares().mask.expand(4, -1, -1, -1)
+
+
+def test_a_hinge_loss_of_the_context_discriminator() -> None:
+    real_logits, fake_logits = critic().judge(*seen())
+    loss, _ = critic(loss="hinge").objective(*seen(), 0)
+    expected = ((1 - real_logits).clamp(min=0).mean() + (1 + fake_logits).clamp(min=0).mean()) / 2
+    torch.testing.assert_close(loss, expected)
+    fooling, distance = critic(loss="hinge").criticism(*seen())
+    torch.testing.assert_close(fooling, -fake_logits.mean())
+    assert distance == 0
+
+
+def test_the_penalty_of_the_context_discriminator_counts_at_every_16th_step() -> None:
+    plain, _ = critic().objective(*seen(), 16)
+    real, fake, mask = seen()
+    punished, scalars = critic(penalty_weight=0.5).objective(real, fake, mask, 16)
+    nudged = real.clone()
+    nudged[0, 1, 12, 12] += 1e-2  # in image 0 alone, inside its local crop too
+    both = critic()
+    slope = (both.judge(nudged, fake, mask)[0] - both.judge(real, fake, mask)[0])[0] / 1e-2
+    real.requires_grad_()
+    (slopes,) = torch.autograd.grad(both.judge(real, fake, mask)[0].sum(), real)
+    torch.testing.assert_close(slopes[0, 1, 12, 12], slope, rtol=0.05, atol=1e-3)
+    expected = slopes.square().sum((1, 2, 3)).mean()
+    torch.testing.assert_close(scalars["penalty"], expected)
+    torch.testing.assert_close(punished, plain + 0.5 / 2 * 16 * expected)
+    assert torch.equal(critic(penalty_weight=0.5).objective(*seen(), 15)[0], plain)
+
+
+def test_feature_matching_measures_the_discriminators_maps() -> None:
+    real, fake, mask = seen()
+    assert critic(feature_weight=2.0).criticism(real, real, mask)[1] == 0
+    _, once = critic(feature_weight=1.0).criticism(real, fake, mask)
+    _, twice = critic(feature_weight=2.0).criticism(real, fake, mask)
+    assert once > 0
+    torch.testing.assert_close(twice, 2 * once)
+
+
 def test_without_the_mask_channel_the_network_takes_the_image_alone() -> None:
     assert next(glcic(mask_channel=False).generator.parameters()).shape[1] == 3
     assert next(glcic().generator.parameters()).shape[1] == 4
@@ -220,6 +326,7 @@ def test_without_the_mask_channel_the_network_takes_the_image_alone() -> None:
         ({"phase_schedule": "batch"}, "phase_schedule"),
         ({"mse_region": "box"}, "mse_region"),
         ({"discriminator_input": "both"}, "discriminator_input"),
+        ({"ema_decay": 1.0}, "ema_decay"),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict, key: str) -> None:

@@ -35,6 +35,37 @@ def test_generator_takes_any_multiple_of_four_and_returns_images(dilations: tupl
         assert out.min() >= 0 and out.max() <= 1
 
 
+def test_a_residual_network_starts_from_its_input_image() -> None:
+    network = CompletionNetwork(4, width=4, residual=True)
+    x = torch.rand(2, 4, 16, 20)
+    assert torch.equal(network(x), x[:, :3])
+    network.layers[-1].bias.data.fill_(0.25)
+    torch.testing.assert_close(network(x), x[:, :3] + 0.25)
+
+
+def test_skips_bring_the_encoders_maps_to_the_decoder_and_no_parameter() -> None:
+    torch.manual_seed(0)
+    plain, skipping = CompletionNetwork(4, width=4), CompletionNetwork(4, width=4, skips=True)
+    assert count(plain) == count(skipping)
+    for network in (plain, skipping):  # nothing passes the bottleneck any more
+        network.eval()
+        deepest = network.layers[9]
+        torch.nn.init.zeros_(deepest.weight)
+    one, two = torch.rand(2, 1, 4, 16, 16)
+    assert torch.equal(plain(one), plain(two))
+    assert not torch.allclose(skipping(one), skipping(two))
+
+
+@pytest.mark.parametrize("head", ["flatten", "later", "later_pool"])
+def test_the_maps_of_a_discriminator_lead_to_its_logits(head: str) -> None:
+    network = ContextDiscriminator(3, 32, 14, width=4, head=head).eval()
+    images = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 14, 14)
+    maps, features = network.maps(*images)
+    torch.testing.assert_close(network.logits(features), network(*images))
+    norms = [one for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+    assert [one.shape[1] for one in maps] == [norm.num_features for norm in norms]
+
+
 @pytest.mark.parametrize("head", ["flatten", "later", "later_pool"])
 @pytest.mark.parametrize(("image_size", "local_size"), [(64, 28), (28, 12), (100, 44)])
 def test_discriminator_takes_any_size(head: str, image_size: int, local_size: int) -> None:

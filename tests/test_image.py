@@ -2,8 +2,9 @@
 
 import torch
 
-from inpainting.images.algebra import composite, erase, known_mean
+from inpainting.images.algebra import composite, erase, known_mean, resize
 from inpainting.images.crops import crop, local_corners, local_size
+from inpainting.images.seams import enlarged_into
 from inpainting.images.windows import hole_windows, pad_to_multiple, unpad
 
 
@@ -30,6 +31,42 @@ def test_erase_with_mean_uses_each_images_known_pixels_alone() -> None:
     mask = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
     assert torch.allclose(known_mean(image, mask), torch.tensor(0.4))
     assert torch.allclose(erase(image, mask, "mean")[0, 0, 0, 0], torch.tensor(0.4))
+
+
+def test_a_smooth_fill_continues_a_ramp_and_leaves_no_trace_of_what_was_there() -> None:
+    """A ramp is its own smoothest continuation: each pixel is the mean of its neighbours."""
+    y, x = torch.meshgrid(torch.linspace(0, 0.5, 48), torch.linspace(0.1, 0.4, 40), indexing="ij")
+    image = torch.stack([y + x, torch.full_like(x, 0.3)]).expand(2, 2, 48, 40).clone()
+    masks = torch.cat([rectangle(48, 40, 10, 12, 20, 16), rectangle(48, 40, 30, 8, 10, 24)])
+    broken = torch.where(masks > 0, torch.nan, image)
+    filled = erase(broken, masks, "smooth")
+    assert (filled - image).abs().max() < 0.01  # the mean fill is off by up to 0.3
+    torch.testing.assert_close(filled[:, 1], image[:, 1])
+    assert torch.equal(filled[(masks == 0).expand_as(image)], image[(masks == 0).expand_as(image)])
+    alone = erase(broken[1:], masks[1:], "smooth")
+    torch.testing.assert_close(filled[1:], alone)
+
+
+def test_a_smooth_fill_without_known_pixels_is_mid_grey() -> None:
+    masks = torch.cat([torch.ones(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)])
+    image = torch.rand(2, 3, 8, 8)
+    filled = erase(image, masks, "smooth")
+    assert (filled[0] == 0.5).all() and torch.equal(filled[1], image[1])
+
+
+def test_an_enlarged_prediction_joins_the_known_pixels() -> None:
+    x = torch.linspace(0.2, 0.8, 48)
+    image = x.expand(1, 2, 40, 48).clone()
+    mask = rectangle(40, 48, 12, 16, 16, 18)
+    pattern = 0.1 * torch.sin(torch.arange(12.0))[None, :].expand(1, 2, 10, 12)
+    darker = resize(image, 10, 12) + pattern - 0.15
+    joined = enlarged_into(darker, torch.where(mask > 0, torch.nan, image), mask)
+    known = (mask == 0).expand_as(image)
+    assert torch.equal(joined[known], image[known])
+    error = (joined - image)[..., 12:28, 16:34]
+    assert error.mean().abs() < 0.03  # enlarged alone it is 0.15 too dark
+    assert error.std() > 0.03  # the pattern that the prediction drew is kept
+    assert joined.min() >= 0 and joined.max() <= 1
 
 
 def test_composite_blends_in_proportion_and_keeps_known_pixels_exactly() -> None:

@@ -44,6 +44,8 @@ def masks_seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 # Stages whose ends do not depend on the length of the training
 ENDLESS = {"cvae_gan": ["model.stages.pretrain=0"], "dvae": ["model.last_temperature=1"]}
+# Averaged weights, which must resume too
+ENDLESS |= {"conv_ae": ["model.ema_decay=0.9"], "glcic": ["model.ema_decay=0.9"]}
 ZOOM = "++data.augment={_target_:inpainting.data.augment.FlipZoom,zoom:1.3}"
 SETTINGS = [*(text for text in NARROW if text != "trainer.max_epochs=2"), ZOOM]
 

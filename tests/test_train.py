@@ -15,7 +15,10 @@ from lightning.pytorch.callbacks import ProgressBar
 from PIL import Image
 
 from inpainting.callbacks.epoch_lines import EpochLines
+from inpainting.callbacks.evaluation import Evaluation
 from inpainting.callbacks.progress import ProgressDisplay
+from inpainting.errors import InputError
+from inpainting.tasks import test as tasks_test
 
 
 def test_a_run_leaves_the_folder_of_the_design(command, tmp_path: Path, capsys) -> None:
@@ -53,6 +56,7 @@ def test_a_run_leaves_the_folder_of_the_design(command, tmp_path: Path, capsys) 
         assert other["mask_hash"] == metrics["mask_hash"]
     shown = capsys.readouterr().out
     assert "navier_stokes" in shown and "comparison.png" in shown
+    assert "parameters to train" in shown and "FLOPs" not in shown and "eval mode" not in shown
     assert (run / "table.md").read_text().count("\n| ") == 5
 
 
@@ -136,6 +140,18 @@ def test_the_progress_display_can_be_switched_off(composed) -> None:
     for typed, bars in (([], 1), (["trainer.enable_progress_bar=false"], 0)):
         trainer = build_trainer(composed(*shown, "logger=none", *typed))
         assert len([one for one in trainer.callbacks if isinstance(one, ProgressBar)]) == bars
+
+
+def test_the_progress_display_names_the_method_that_is_tested() -> None:
+    display, described = ProgressDisplay(), []
+    trainer = SimpleNamespace(
+        callbacks=[Evaluation({}), display],
+        test=lambda *_, **__: described.append(display.test_description),
+    )
+    for name in ("glcic", "telea"):
+        with pytest.raises(InputError, match="saw no image"):
+            tasks_test.test(trainer, None, None, name)
+    assert described == ["Testing glcic", "Testing telea"]
 
 
 def test_loggers_write_into_the_runs_folder(command, tmp_path: Path, monkeypatch) -> None:

@@ -12,7 +12,12 @@ class ProgressDisplay(RichProgressBar):
     """Lightning's live display with the last losses, shown without waiting for the device.
 
     Within a batch that is sampled for long, the bar moves with each network call.
+
+    Attributes:
+        tested: name of the method that is tested, or about to be
     """
+
+    tested = ""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Ask the method to tell of its network calls."""
@@ -41,6 +46,11 @@ class ProgressDisplay(RichProgressBar):
         # Below 1, so that the batch counts as done only when it is.
         if task is not None and (moved := int(task.completed) + min(share, 0.99)) > task.completed:
             self.progress.update(bar, completed=moved)
+
+    @property
+    def test_description(self) -> str:
+        """Return what stands before a test's bar; one training tests several methods."""
+        return f"Testing {self.tested}".strip()
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Return the latest numbers; see `latest_numbers`."""

@@ -9,7 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inpainting.images.membrane import membrane
+
 Fill = float | Sequence[float] | str
+FILL_WORDS = ("mean", "smooth")
 
 
 def known_mean(image: Tensor, mask: Tensor) -> Tensor:
@@ -27,13 +30,26 @@ def known_mean(image: Tensor, mask: Tensor) -> Tensor:
     return torch.where(count > 0, total / count.clamp(min=1), 0.5)
 
 
+def smooth(image: Tensor, mask: Tensor) -> Tensor:
+    """Return each image with the smoothest continuation of its known pixels in the hole.
+
+    An image without known pixels gets mid-grey (0.5).
+
+    Returns:
+        (B, C, H, W)
+    """
+    known = (mask <= 0).flatten(1).any(1).view(-1, 1, 1, 1)
+    return torch.where(known, membrane(image, mask), 0.5)
+
+
 def erase(image: Tensor, mask: Tensor, fill: Fill = 0.0) -> Tensor:
     """Replace every pixel where mask > 0 with `fill`.
 
     Args:
         image: (B, C, H, W)
         mask: (B, 1, H, W); any value above 0 erases the whole pixel
-        fill: one number, one number per channel, or "mean" for the mean of the known pixels
+        fill: one number; one number per channel; "mean" for the mean of the known pixels; or
+            "smooth" for the smoothest continuation of the known pixels, see `membrane`
 
     Returns:
         (B, C, H, W); independent of the erased values, even where they are NaN
@@ -42,9 +58,9 @@ def erase(image: Tensor, mask: Tensor, fill: Fill = 0.0) -> Tensor:
         ValueError: `fill` is an unknown word or has a wrong number of channels.
     """
     if isinstance(fill, str):
-        if fill != "mean":
-            raise ValueError(f"fill={fill!r}: give a number, one number per channel or 'mean'")
-        colour = known_mean(image, mask)
+        if fill not in FILL_WORDS:
+            raise ValueError(f"fill={fill!r}: give a number, one per channel, 'mean' or 'smooth'")
+        colour = known_mean(image, mask) if fill == "mean" else smooth(image, mask)
     elif isinstance(fill, Sequence):
         if len(fill) != image.shape[1]:
             raise ValueError(

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from inpainting.errors import InputError, check_whole
-from inpainting.images.algebra import Fill, composite, erase, resize
+from inpainting.images.algebra import FILL_WORDS, Fill, composite, erase, resize
 from inpainting.losses import squared_error
 from inpainting.methods.attributes import Attributes
 from inpainting.methods.evaluation import Batch, EvaluationSteps
-from inpainting.methods.sizes import padded, seamless, through_windows
+from inpainting.methods.sizes import mirror_averaged, padded, seamless, through_windows
 from inpainting.methods.training import TrainingHooks
 from inpainting.methods.watch import Watch
 from inpainting.rng import Generators
@@ -30,8 +30,9 @@ class Inpainter(TrainingHooks, EvaluationSteps):
 
     Args:
         channels: image channels
-        fill: value of the erased pixels: a number, a colour, or "mean" for the mean colour of the
-            known pixels
+        fill: value of the erased pixels: a number, a colour, or a word of `erase`
+        flip_average: complete with the mean of the predictions for the image and for its mirror
+            image (EDSR+, arXiv 1707.02921, section 3.4), which takes twice the time
         fixed_size: side in pixels of the only images that the network accepts. Larger and smaller
             images are filled through a window around each hole, resized to this side. None means
             that the network accepts every multiple of `size_multiple`; other sizes are padded.
@@ -62,6 +63,7 @@ class Inpainter(TrainingHooks, EvaluationSteps):
         *,
         channels: int,
         fill: Fill = 0.0,
+        flip_average: bool = False,
         fixed_size: Side | None = None,
         val_completions: Natural | None = None,
         num_completions: Count = 1,
@@ -71,13 +73,20 @@ class Inpainter(TrainingHooks, EvaluationSteps):
         lr_schedule: Callable[[float], float] | None = None,
     ):
         super().__init__(lr_schedule)
-        if isinstance(fill, str) and fill != "mean":
-            raise InputError(f"model.fill={fill}: type a number, a colour as [r,g,b], or mean")
+        if isinstance(fill, str) and fill not in FILL_WORDS:
+            words = " or ".join(FILL_WORDS)
+            raise InputError(f"model.fill={fill}: type a number, a colour as [r,g,b], {words}")
+        if flip_average and self.stochastic:
+            raise InputError(
+                "model.flip_average=true: this method draws samples, and the mean of two samples "
+                "is blurred; type false"
+            )
         check_whole("model.num_completions", num_completions, 1)
         check_whole("model.completion_seed", completion_seed, 0)
         if val_completions is not None:
             check_whole("model.val_completions", val_completions, 0)
         self.channels, self.fill, self.fixed_size = channels, fill, fixed_size
+        self.flip_average = flip_average
         self.val_completions, self.num_completions = val_completions, num_completions
         self.completion_seed, self.attributes = completion_seed, Attributes(attributes, emphasis)
         # Networks by name that are used, not trained: they are in no checkpoint but beside it.
@@ -205,7 +214,8 @@ class Inpainter(TrainingHooks, EvaluationSteps):
             )
         if attributes is None:
             attributes = self.attributes.wanted({"image": image})
-        predict = padded(self.predict, self.size_multiple)
+        predict = mirror_averaged(self.predict) if self.flip_average else self.predict
+        predict = padded(predict, self.size_multiple)
         if self.blend == "poisson":
             predict = seamless(predict)
         if not self.fits(height, width):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inpainting.errors import InputError
-from inpainting.images.algebra import known_mean
+from inpainting.images.algebra import known_mean, smooth
 from inpainting.methods.base import Inpainter
 from inpainting.rng import Generators
 from inpainting.values import Positive
@@ -31,6 +31,22 @@ class MeanFill(Inpainter):
     ) -> Tensor:
         """Return the mean colour at every pixel, (B, C, H, W)."""
         return known_mean(masked_image, mask).expand_as(masked_image)
+
+
+class SmoothFill(Inpainter):
+    """Continues the known pixels into the hole as smoothly as possible; see `membrane`."""
+
+    trained = False
+
+    def predict(
+        self,
+        masked_image: Tensor,
+        mask: Tensor,
+        attributes: Tensor | None = None,
+        generator: Generators = None,
+    ) -> Tensor:
+        """Return the images with a smooth surface in their holes, (B, C, H, W)."""
+        return smooth(masked_image, mask)
 
 
 class OpenCVFill(Inpainter):

@@ -32,6 +32,8 @@ class ConvAE(Inpainter):
         frequency_weight: weight of an additional focal frequency loss; 0 leaves that loss out
         region: where the error counts: "image" (as in the report) or "hole"
         target: "clean" for the image, or "erased" for the masked image as in the report's code
+        ema_decay: decay of the moving average of the weights that completes, in [0, 1); 0 completes
+            with the present weights
         optimizer: builds the optimiser of the network's parameters
         options: keyword arguments of `Inpainter`
 
@@ -49,6 +51,7 @@ class ConvAE(Inpainter):
         frequency_weight: Weight,
         region: str,
         target: str,
+        ema_decay: float,
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):
@@ -64,6 +67,8 @@ class ConvAE(Inpainter):
         self.network, self.loss = network, LOSSES[loss]
         self.frequency_weight, self.region, self.target = frequency_weight, region, target
         self.make_optimizer = optimizer
+        if ema_decay:
+            self.keep_average("network", ema_decay)
 
     def predict(
         self,
@@ -73,7 +78,7 @@ class ConvAE(Inpainter):
         generator: Generators = None,
     ) -> Tensor:
         """Return the network's output, (B, C, H, W); it is deterministic."""
-        return self.network(masked_image)
+        return (self.average or self.network)(masked_image)
 
     def reconstruction(self, batch: Batch, prediction: Tensor) -> Tensor:
         """Compute the objective of each image, (B,)."""

@@ -19,7 +19,7 @@ from inpainting.images.membrane import membrane
 from inpainting.losses import cross_entropy, prior_divergence
 from inpainting.methods.adversary import Adversary, DeathWatch, noting_gradient
 from inpainting.methods.base import Batch, Inpainter
-from inpainting.nn.average import Average, decay_after
+from inpainting.nn.average import Average
 from inpainting.nn.cvae_gan import ConditionalVAE
 from inpainting.nn.frozen import frozen
 from inpainting.rng import Generators, normal_
@@ -84,17 +84,15 @@ class CVAEGAN(Inpainter):
     ):
         super().__init__(**options)
         self.automatic_optimization = False
-        if not 0 <= ema_decay < 1 or temperature < 0:
-            raise InputError(
-                f"model.ema_decay={ema_decay} model.temperature={temperature}: type a decay from 0 "
-                "up to below 1, and a temperature of 0 or more"
-            )
-        self.network, self.average = network, Average(network)
+        if temperature < 0:
+            raise InputError(f"model.temperature={temperature}: type 0 or more")
+        self.network = network
+        self.keep_average("network", ema_decay)
         self.adversary, self.stages = adversary, stages
         self.reconstruction_weight, self.prior_weight = reconstruction_weight, prior_weight
         self.hole_weight, self.discriminator_input = hole_weight, discriminator_input
         self.temperature, self.seamless = temperature, seamless
-        self.ema_decay, self.watch = ema_decay, DeathWatch()
+        self.death_watch = DeathWatch()
         self.make_optimizers = (optimizer, optimizer_discriminator, optimizer_fine_tuning)
 
     def sampled(
@@ -187,7 +185,7 @@ class CVAEGAN(Inpainter):
                     self.optimise(fine_tuning, loss + criticism)
                 self.scalars.add(**scalars)
         if stage != WARM_UP:
-            self.average.update(self.network, decay_after(self.batches_seen, self.ema_decay))
+            self.update_average()
 
     def fake(self, prediction: Tensor, masked_image: Tensor, batch: Batch) -> Tensor:
         """Return what the discriminator sees as fake, (B, C, H, W)."""
@@ -209,7 +207,7 @@ class CVAEGAN(Inpainter):
 
     def on_scalars_read(self, values: dict[str, float]) -> None:
         """Say so if the discriminator has taught nothing for an epoch."""
-        self.watch.note(values, self.batches_seen, self.trainer.num_training_batches)
+        self.death_watch.note(values, self.batches_seen, self.trainer.num_training_batches)
 
     def on_train_start(self) -> None:
         """Train no further if pre-training was all, and had ended before a resume."""

@@ -21,7 +21,6 @@ from inpainting.diffusion.walk import Sampler
 from inpainting.errors import InputError, check_whole
 from inpainting.losses import squared_error
 from inpainting.methods.base import Batch, Inpainter
-from inpainting.nn.average import Average, decay_after
 from inpainting.nn.folded import Folded
 from inpainting.rng import Generators, normal_, random_times
 from inpainting.values import Count, Share
@@ -68,17 +67,16 @@ class DDPM(Inpainter):
         **options: Any,
     ):
         super().__init__(**options)
-        if not 0 <= ema_decay < 1:
-            raise InputError(f"model.ema_decay={ema_decay}: type a number from 0 up to below 1")
         check_whole("model.candidates", candidates, 1)
         if candidates == 2:
             raise InputError(
                 "model.candidates=2: of two samples neither is nearer to the other; type 1, or 3 "
                 "or more"
             )
-        self.network, self.average = network, Average(network)
+        self.network = network
+        self.keep_average("network", ema_decay)
         self.folded = Folded(self.average)
-        self.size_multiple, self.ema_decay = network.size_multiple, ema_decay
+        self.size_multiple = network.size_multiple
         self.diffusion = Diffusion(betas, objective)
         self.sampler, self.candidates = sampler, candidates
         self.respaced = self.diffusion.respace(sampler.steps)
@@ -153,11 +151,6 @@ class DDPM(Inpainter):
         loss = self.denoising_error(self.network, batch["image"], None).mean()
         self.scalars.add(loss=loss)
         return loss
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Step the optimiser, then update the average once, however many batches accumulated."""
-        super().optimizer_step(*args, **kwargs)
-        self.average.update(self.network, decay_after(self.batches_seen, self.ema_decay))
 
     def on_test_start(self) -> None:
         """Print the cost of sampling before it starts."""

@@ -5,6 +5,7 @@ Transactions on Graphics 36(4), section 3. The report runs the phases inside eve
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -13,16 +14,20 @@ from torch.optim import Optimizer
 
 from inpainting.errors import InputError, check_choice
 from inpainting.images.algebra import composite, erase
-from inpainting.images.crops import crop, local_corners, local_size
-from inpainting.losses import adversarial, squared_error
+from inpainting.images.crops import local_size
+from inpainting.losses import squared_error
 from inpainting.methods.base import Batch, Inpainter
+from inpainting.methods.context_critic import ContextCritic
 from inpainting.nn.frozen import frozen
 from inpainting.nn.glcic import CompletionNetwork, ContextDiscriminator
-from inpainting.rng import Generators, default_generator
+from inpainting.rng import Generators
 from inpainting.schedules import Phases
 from inpainting.values import Count, Natural, Share, Weight
 
 COMPLETION, DISCRIMINATOR, JOINT = 0, 1, 2
+
+# The discriminator of the paper and the report
+PLAIN = partial(ContextCritic, loss="logistic", penalty_weight=0.0, feature_weight=0.0, augment=())
 
 
 class GLCIC(Inpainter):
@@ -36,19 +41,20 @@ class GLCIC(Inpainter):
     - joint: D minimises the same loss as in the discriminator phase, and C minimises
       mse_weight * MSE + adversarial_weight * BCE(D(c), 1)
 
-    Departures from the paper: the discriminator judges real and fake images in one batch, so that
-    both share their batch statistics; the real local crop is cut at the fake crop's corners (as
-    in the report); and the weights of the joint loss are configurable (1 and 0.0004 in the paper).
+    Departures from the paper: those of `ContextCritic`, and configurable weights of the joint loss.
 
     Args:
         image_size: side of the training images, in pixels
         width: channels of the first layers (64 in the paper and in the report)
-        mask_channel: pass the mask to C as an additional channel. The report's C sees only a black
-            patch; the mask shows it holes of any kind and distinguishes them from black objects
+        mask_channel: pass the mask to C as an additional channel, which shows it holes of any kind
+            and distinguishes them from black objects; the report's C sees only a black patch
         dilations: see `CompletionNetwork`
         bottleneck_convs: see `CompletionNetwork`
+        skips: see `CompletionNetwork`
+        residual: see `CompletionNetwork`; C starts from what `fill` paints into the hole
         head: see `ContextDiscriminator`
         local_share: side of the local crop as a share of the image's side
+        ema_decay: of the moving average of C's weights that completes, in [0, 1); 0 keeps none
         phases: shares of the completion, discriminator and joint phases; they sum to 1
         phase_schedule: "epoch" runs the phases in every epoch (report), "training" once over the
             whole training (paper)
@@ -57,14 +63,14 @@ class GLCIC(Inpainter):
         adversarial_weight: weight of the adversarial term in the joint loss
         discriminator_input: "composite" (C's output pasted into the hole) or "raw" (C's whole
             output; report)
+        adversary: builds the `ContextCritic` of the discriminator
         phase_stop: for each phase, the value of its loss (MSE, D's, D's) below which the phase ends
-            early; None never ends it early. The loss is read every `trainer.log_every_n_steps`
-            batches. The remaining batches of a phase go to the next phase, those of the joint phase
-            to the completion phase
+            early, and its batches go to the next one, those of the joint phase to the completion
+            phase; None never ends it early. Read every `trainer.log_every_n_steps` batches
         optimizer_completion: builds the optimiser of C in the completion phase
         optimizer_discriminator: builds the optimiser of D
-        optimizer_joint: builds the optimiser of C in the joint phase; None continues with the
-            optimiser of the completion phase
+        optimizer_joint: builds the optimiser of C in the joint phase; None continues with that of
+            the completion phase
         options: keyword arguments of `Inpainter`
 
     Raises:
@@ -74,7 +80,9 @@ class GLCIC(Inpainter):
 
     size_multiple = CompletionNetwork.size_multiple
     bound_to_weights = ("width", "mask_channel", "dilations", "bottleneck_convs", "head")
-    only_trains = ("discriminator",)
+    bound_to_weights += ("skips", "residual")
+    # An average that starts anew forgets its random start within a few steps.
+    only_trains = ("discriminator", "average")
     optimizer_names = ("completion", "discriminator", "joint")
 
     def __init__(
@@ -97,40 +105,41 @@ class GLCIC(Inpainter):
         optimizer_completion: Callable[[Any], Optimizer],
         optimizer_discriminator: Callable[[Any], Optimizer],
         optimizer_joint: Callable[[Any], Optimizer] | None,
+        skips: bool = False,  # from here on, keys that the configurations of older runs lack
+        residual: bool = False,
+        ema_decay: Share = 0.0,
+        adversary: Callable[..., ContextCritic] = PLAIN,
         **options: Any,
     ):
         super().__init__(**options)
         self.automatic_optimization = False
-        if len(phases) != 3 or min(phases) < 0 or abs(sum(phases) - 1) > 1e-6:
-            raise InputError(f"model.phases={list(phases)}: type three shares that sum to 1")
-        if len(phase_stop) != 3:
-            raise InputError(f"model.phase_stop={list(phase_stop)}: type three numbers or nulls")
+        for key, values in (("phases", phases), ("phase_stop", phase_stop)):
+            if len(values) != 3:
+                raise InputError(f"model.{key}={list(values)}: type three values")
         for key, value, choices in (
             ("phase_schedule", phase_schedule, ("epoch", "training")),
             ("mse_region", mse_region, ("image", "hole")),
             ("discriminator_input", discriminator_input, ("composite", "raw")),
         ):
             check_choice(f"model.{key}", value, choices)
-        self.mask_channel = mask_channel
-        self.local_size = local_size(image_size, image_size, local_share)
         self.phases, self.phase_stop = Phases(phases), phase_stop
         self.phases_in_epoch = phase_schedule == "epoch"
         self.mse_region, self.discriminator_input = mse_region, discriminator_input
         self.mse_weight, self.adversarial_weight = mse_weight, adversarial_weight
         self.make_optimizers = (optimizer_completion, optimizer_discriminator, optimizer_joint)
-        self.phase = COMPLETION
-        self.generator = CompletionNetwork(
-            self.channels + mask_channel, self.channels, width, dilations, bottleneck_convs
-        )
-        self.discriminator = ContextDiscriminator(
-            self.channels, image_size, self.local_size[0], width, head
-        )
+        self.phase, self.mask_channel = COMPLETION, mask_channel
+        size = local_size(image_size, image_size, local_share)
+        shape = (width, dilations, bottleneck_convs, skips, residual)
+        self.generator = CompletionNetwork(self.channels + mask_channel, self.channels, *shape)
+        self.discriminator = ContextDiscriminator(self.channels, image_size, size[0], width, head)
+        self.critic = adversary(self.discriminator, size)
+        if ema_decay:
+            self.keep_average("generator", ema_decay)
 
-    def forward(self, masked_image: Tensor, mask: Tensor) -> Tensor:
-        """Return the completion network's output for masked images: (B, C, H, W) in [0, 1]."""
-        return self.generator(
-            torch.cat([masked_image, mask], 1) if self.mask_channel else masked_image
-        )
+    def forward(self, masked_image: Tensor, mask: Tensor, averaged: bool = False) -> Tensor:
+        """Return the output of C, or of its average if it has one, for masked images."""
+        network = self.average if averaged and self.average is not None else self.generator
+        return network(torch.cat([masked_image, mask], 1) if self.mask_channel else masked_image)
 
     def predict(
         self,
@@ -140,7 +149,7 @@ class GLCIC(Inpainter):
         generator: Generators = None,
     ) -> Tensor:
         """Return the completion network's output, (B, C, H, W); it is deterministic."""
-        return self(masked_image, mask)
+        return self(masked_image, mask, averaged=True).clamp(0, 1)
 
     def reconstruction(self, prediction: Tensor, batch: Batch) -> Tensor:
         """Compute the MSE of each image, over the image or the hole; (B,)."""
@@ -150,14 +159,6 @@ class GLCIC(Inpainter):
     def evaluation_loss(self, batch: Batch, prediction: Tensor, generator: Generators) -> Tensor:
         """Compute the MSE of the completion phase, (B,)."""
         return self.reconstruction(prediction, batch)
-
-    def judge(self, image: Tensor, fake: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the discriminator's logits for the real and the fake images, (B,) each."""
-        corners = local_corners(mask, self.local_size, default_generator(mask.device))
-        both = torch.cat([image, fake])
-        local = crop(both, corners.repeat(2, 1), self.local_size)
-        real_logits, fake_logits = self.discriminator(both, local).chunk(2)
-        return real_logits, fake_logits
 
     def fake(self, prediction: Tensor, batch: Batch) -> Tensor:
         """Return the fake images that the discriminator sees of a prediction, (B, C, H, W)."""
@@ -173,30 +174,32 @@ class GLCIC(Inpainter):
         if self.phase == COMPLETION:
             loss = self.reconstruction(self(masked_image, batch["mask"]), batch).mean()
             self.optimise(completion, loss)
+            self.update_average()
             self.scalars.add(loss_completion=loss)
             return
         with torch.set_grad_enabled(self.phase == JOINT):
             prediction = self(masked_image, batch["mask"])
             fake = self.fake(prediction, batch)
-        self._discriminator_step(discriminator, batch, fake.detach())
+        self._discriminator_step(discriminator, batch, fake.detach(), batch_idx)
         if self.phase == JOINT:
             self._joint_step(joint, batch, prediction, fake)
 
-    def _discriminator_step(self, optimizer: Optimizer, batch: Batch, fake: Tensor) -> None:
-        real_logits, fake_logits = self.judge(batch["image"], fake, batch["mask"])
-        loss = (adversarial(real_logits, True) + adversarial(fake_logits, False)) / 2
+    def _discriminator_step(
+        self, optimizer: Optimizer, batch: Batch, fake: Tensor, step: int
+    ) -> None:
+        loss, scalars = self.critic.objective(batch["image"], fake, batch["mask"], step)
         self.optimise(optimizer, loss)
-        self.scalars.add(loss_d=loss)
+        self.scalars.add(**scalars)
 
     def _joint_step(
         self, optimizer: Optimizer, batch: Batch, prediction: Tensor, fake: Tensor
     ) -> None:
         mse = self.reconstruction(prediction, batch).mean()
         with frozen(self.discriminator):
-            _, fake_logits = self.judge(batch["image"], fake, batch["mask"])
-            fooling = adversarial(fake_logits, True)
-            loss = self.mse_weight * mse + self.adversarial_weight * fooling
+            fooling, distance = self.critic.criticism(batch["image"], fake, batch["mask"])
+            loss = self.mse_weight * mse + self.adversarial_weight * fooling + distance
             self.optimise(optimizer, loss)
+        self.update_average()
         self.scalars.add(loss_g=loss, loss_g_mse=mse, loss_g_adversarial=fooling)
 
     def _phase(self, batch_idx: int) -> int:

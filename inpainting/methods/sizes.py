@@ -12,6 +12,7 @@ from torch import Tensor
 
 from inpainting.images.algebra import Fill, erase, resize
 from inpainting.images.membrane import membrane
+from inpainting.images.seams import enlarged_into
 from inpainting.images.windows import Window, hole_windows, pad_to_multiple, unpad
 from inpainting.methods.watch import Watch
 from inpainting.rng import Generators, seed_from
@@ -20,6 +21,23 @@ from inpainting.rng import Generators, seed_from
 Predict = Callable[[Tensor, Tensor, Tensor | None, Generators], Tensor]
 
 WINDOWS_AT_ONCE = 64  # bounds the memory that a large image with many holes takes
+
+
+def mirror_averaged(predict: Predict) -> Predict:
+    """Let `predict` return the mean of its predictions for an image and for its mirror image.
+
+    It is for methods that draw no random numbers: they get no generator.
+    """
+
+    def predict_both(
+        masked_image: Tensor, mask: Tensor, attributes: Tensor | None, generator: Generators
+    ) -> Tensor:
+        images, masks = (torch.cat([x, x.flip(-1)]) for x in (masked_image, mask))
+        wanted = None if attributes is None else attributes.repeat(2, 1)
+        straight, mirrored = predict(images, masks, wanted, None).chunk(2)
+        return (straight + mirrored.flip(-1)) / 2
+
+    return predict_both
 
 
 def padded(predict: Predict, multiple: int) -> Predict:
@@ -54,6 +72,7 @@ def seamless(predict: Predict) -> Predict:
 def through_windows(predict: Predict, side: int, fill: Fill, watch: Watch | None = None) -> Predict:
     """Extend `predict` to images of any size by resizing a window around each hole to `side`.
 
+    The prediction for a window that was resized joins the window's known pixels without a seam.
     The windows of all images go through the network together, as (side, side). Each window has a
     generator that is seeded from its image's generator, so that no completion depends on the other
     windows in the batch.
@@ -68,6 +87,7 @@ def through_windows(predict: Predict, side: int, fill: Fill, watch: Watch | None
             for i in range(len(mask))
             for number, (box, members) in enumerate(hole_windows(mask[i], side))
         ]
+        inputs = (masked_image, mask)
         for start in range(0, len(windows), WINDOWS_AT_ONCE):
             part = windows[start : start + WINDOWS_AT_ONCE]
             cut = [_cut(masked_image, mask, window, side) for window in part]
@@ -81,20 +101,31 @@ def through_windows(predict: Predict, side: int, fill: Fill, watch: Watch | None
                 ]
             if watch is not None:
                 watch.batches = -(-len(windows) // WINDOWS_AT_ONCE)
-                watch.whole = lambda small, part=part: _pasted(small, part, prediction.clone())
-            _pasted(predict(small_image, small_mask, wanted, generators), part, prediction)
+                watch.whole = lambda small, part=part: _pasted(
+                    small, part, prediction.clone(), *inputs
+                )
+            filled = predict(small_image, small_mask, wanted, generators)
+            _pasted(filled, part, prediction, *inputs)
         return prediction
 
     return predict_windows
 
 
-def _pasted(filled: Tensor, windows: Sequence["_Window"], prediction: Tensor) -> Tensor:
+def _pasted(
+    filled: Tensor,
+    windows: Sequence["_Window"],
+    prediction: Tensor,
+    masked_image: Tensor,
+    mask: Tensor,
+) -> Tensor:
     """Enlarge filled windows and paste their pixels into the prediction (B, C, H, W), in place."""
     for window, small in zip(windows, filled.float().split(1), strict=True):
-        whole = prediction[window.place][0]
-        for channel, enlarged in zip(whole, small[0].split(1), strict=True):
-            large = resize(enlarged[None], *window.size)  # of one channel: a scratch is as large
-            channel[window.members] = large[0, 0][window.members]  # as the whole scan
+        whole, hole = prediction[window.place][0], mask[window.place]
+        known = masked_image[window.place].split(1, 1)
+        # One channel after another: a scratch's window is as large as the whole scan.
+        for channel, one, around in zip(whole, small.split(1, 1), known, strict=True):
+            large = one if one.shape == around.shape else enlarged_into(one, around, hole)
+            channel[window.members] = large[0, 0][window.members]
     return prediction
 
 

@@ -11,15 +11,20 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.optim import Optimizer
 
+from inpainting.errors import InputError
 from inpainting.methods.scalars import TrainingScalars
+from inpainting.nn.average import Average, decay_after
 
 
 class TrainingHooks(LightningModule):
-    """Learning rates, optimiser options after a resume, and the logging of training scalars.
+    """Learning rates, optimiser options after a resume, averaged weights, and training scalars.
 
     Args:
         lr_schedule: maps the progress of the training in [0, 1] to a factor of all learning rates;
             None keeps the rates constant
+
+    Attributes:
+        average: moving average of the weights that complete images; None if the method keeps none
     """
 
     # Of several optimisers, in the order of `configure_optimizers`; a log tells their rates apart.
@@ -29,6 +34,8 @@ class TrainingHooks(LightningModule):
         super().__init__()
         self.lr_schedule = lr_schedule
         self.scalars = TrainingScalars()
+        self.average: Average | None = None
+        self.ema_decay, self._followed = 0.0, ""
 
     @property
     def batches_seen(self) -> int:
@@ -120,6 +127,35 @@ class TrainingHooks(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """See to it that no checkpoint is saved after a loss that was not finite."""
         self.scalars.means(self.trainer.strategy.reduce)
+
+    def keep_average(self, name: str, decay: float) -> None:
+        """Let `self.average` follow the training of one of the method's networks.
+
+        A method with automatic optimisation needs to do no more; another one calls
+        `update_average` after each step of the network.
+
+        Args:
+            name: of the attribute that holds the network
+            decay: of the average, in [0, 1); 0 follows the present weights
+
+        Raises:
+            InputError: the decay is out of range.
+        """
+        if not 0 <= decay < 1:
+            raise InputError(f"model.ema_decay={decay}: type a number from 0 up to below 1")
+        self.average, self.ema_decay = Average(getattr(self, name)), decay
+        self._followed = name
+
+    def update_average(self) -> None:
+        """Move the average, if the method keeps one, towards the present weights."""
+        if self.average is not None:
+            decay = decay_after(self.batches_seen, self.ema_decay)
+            self.average.update(getattr(self, self._followed), decay)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step the optimiser, then update the average once, however many batches accumulated."""
+        super().optimizer_step(*args, **kwargs)
+        self.update_average()
 
     def optimise(self, optimizer: Optimizer, loss: Tensor) -> None:
         """Take one step against a loss, for methods with several optimisers."""

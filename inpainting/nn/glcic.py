@@ -38,6 +38,10 @@ class CompletionNetwork(nn.Module):
         dilations: dilation of each dilated layer; the report calls these layers "bottleneck"
         bottleneck_convs: plain layers at a quarter of the resolution before the dilated ones
             (2 in the report's structure of 34 million parameters, 1 in its authors' later code)
+        skips: add the encoder's maps to the decoder's of the same size (U-Net, arXiv 1505.04597,
+            with a sum in place of a concatenation), which takes no parameter more
+        residual: predict what is to be added to the input image (VDSR, arXiv 1511.04587, section
+            3.1), at first nothing; otherwise a sigmoid ends the network
     """
 
     size_multiple = 4  # two layers of stride 2
@@ -49,8 +53,11 @@ class CompletionNetwork(nn.Module):
         width: int = 64,
         dilations: Sequence[int] = (2, 4, 8, 16),
         bottleneck_convs: int = 2,
+        skips: bool = False,
+        residual: bool = False,
     ):
         super().__init__()
+        self.out_channels, self.skips, self.residual = out_channels, skips, residual
         w = width
         bottleneck = [_conv(4 * w, 4 * w) for _ in range(bottleneck_convs)]
         bottleneck += [_conv(4 * w, 4 * w, dilation=d) for d in dilations]
@@ -66,11 +73,25 @@ class CompletionNetwork(nn.Module):
             *_conv(w, w // 2),
             nn.Conv2d(w // 2, out_channels, 3, padding=1),
         )
+        if residual:
+            nn.init.zeros_(self.layers[-1].weight)
+            nn.init.zeros_(self.layers[-1].bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, in_channels, H, W) to (B, out_channels, H, W) in [0, 1]; H, W multiples of 4."""
+        """Map (B, in_channels, H, W) to images (B, out_channels, H, W); H, W multiples of 4.
+
+        The values are in [0, 1], or a little beyond with `residual`.
+        """
         # float32, because bf16 has too few levels near 1 for an image
-        return torch.sigmoid(self.layers(x).float())
+        output = (self._through_skips(x) if self.skips else self.layers(x)).float()
+        return x[:, : self.out_channels] + output if self.residual else torch.sigmoid(output)
+
+    def _through_skips(self, x: Tensor) -> Tensor:
+        # A block is three layers; four blocks encode, and the last three and a convolution decode.
+        large = self.layers[:3](x)
+        middle = self.layers[3:9](large)
+        deep = self.layers[9:-10](middle)
+        return self.layers[-4:](self.layers[-10:-4](deep + middle) + large)
 
 
 def _halving(channels: Sequence[int], image_channels: int, size: int) -> tuple[list, int]:
@@ -170,5 +191,24 @@ class ContextDiscriminator(nn.Module):
         Returns:
             (B,) logits; above 0 means real
         """
-        features = [self.global_branch(image), self.local_branch(local)]
-        return self.fusion(torch.cat(features, 1)).squeeze(1)
+        return self.logits(torch.cat([self.global_branch(image), self.local_branch(local)], 1))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Fuse the features of both branches, (B, F), into one logit an image, (B,)."""
+        return self.fusion(features).squeeze(1)
+
+    def maps(self, image: Tensor, local: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the map after every batch norm, of both branches, and their features (B, F).
+
+        Args:
+            image: (B, C, image_size, image_size)
+            local: (B, C, local_size, local_size)
+        """
+        maps, features = [], []
+        for branch, x in ((self.global_branch, image), (self.local_branch, local)):
+            for layer in branch:
+                x = layer(x)
+                if isinstance(layer, nn.BatchNorm2d):
+                    maps.append(x)
+            features.append(x)
+        return maps, torch.cat(features, 1)

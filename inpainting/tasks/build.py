@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from inpainting.callbacks.evaluation import Evaluation
+from inpainting.callbacks.network_summary import NetworkSummary
 from inpainting.callbacks.signal_handlers import SignalHandlers
 from inpainting.errors import InputError
 from inpainting.loggers.dashboard import Dashboard
@@ -84,6 +85,8 @@ def build_trainer(config: DictConfig) -> Trainer:
     callbacks = [build(part) for part in (config.callbacks or {}).values() if part is not None]
     if not config.trainer.enable_progress_bar:
         callbacks = [part for part in callbacks if not isinstance(part, ProgressBar)]
+    if config.trainer.enable_model_summary:  # Lightning adds its own where there is none
+        callbacks.append(NetworkSummary())
     loggers = [build(part) for part in (config.logger or {}).values() if part is not None]
     for logger in loggers:
         if isinstance(logger, Dashboard):

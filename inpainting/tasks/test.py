@@ -10,6 +10,7 @@ from lightning import LightningDataModule, Trainer
 
 from inpainting.callbacks.evaluation import Evaluation
 from inpainting.callbacks.grids import ImageGrids
+from inpainting.callbacks.progress import ProgressDisplay
 from inpainting.errors import InputError
 from inpainting.methods.base import Inpainter
 from inpainting.runs.results import Result
@@ -56,6 +57,8 @@ def test(trainer: Trainer, method: Inpainter, data: LightningDataModule, name: s
         InputError: the trainer has no `Evaluation` callback, or the test saw no image.
     """
     evaluation = callback(trainer, Evaluation)
+    for display in (part for part in trainer.callbacks if isinstance(part, ProgressDisplay)):
+        display.tested = name
     began = time.perf_counter()
     trainer.test(method, data, verbose=False)
     rows = evaluation.rows

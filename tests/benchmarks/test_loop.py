@@ -127,7 +127,9 @@ class BareLoop:
     def __init__(self, method: Method, data: InpaintingDataModule):
         self.method, self.data = method, data
         if isinstance(method, GLCIC):
-            self.bare = BareGLCIC(method.generator, method.discriminator, method.local_size, True)
+            self.bare = BareGLCIC(
+                method.generator, method.discriminator, method.critic.local_size, True
+            )
             self.bare.chance = torch.Generator()
         elif isinstance(method, TokenBERT):
             self.bare = BareTokenBERT(method, data)
@@ -233,7 +235,7 @@ def alternate(config: DictConfig) -> list[Epoch]:
 def bare_step_seconds(composed: Callable[..., DictConfig]) -> float:
     """A bare step of the real network, 64 px, width 64, batch 32 in bf16: mean over the phases."""
     method = new_method(composed("model=glcic", "data=photos", "budget=full"))
-    bare = BareGLCIC(method.generator, method.discriminator, method.local_size, bf16=True)
+    bare = BareGLCIC(method.generator, method.discriminator, method.critic.local_size, bf16=True)
     image, mask = torch.rand(32, 3, 64, 64), torch.zeros(32, 1, 64, 64)
     image = image.contiguous(memory_format=torch.channels_last)
     mask[:, :, 20:44, 20:44] = 1

@@ -42,7 +42,7 @@ def test_glcic_steps_are_faster_in_bf16(
     def stepper(bf16: bool) -> Callable[[], None]:
         config = composed("model=glcic", "data=photos", "budget=full", f"channels_last={bf16}")
         method = build_method(config.model, config)
-        bare = BareGLCIC(method.generator, method.discriminator, method.local_size, bf16)
+        bare = BareGLCIC(method.generator, method.discriminator, method.critic.local_size, bf16)
         layout = torch.channels_last if bf16 else torch.contiguous_format
         images = image.contiguous(memory_format=layout)
         return lambda: bare.step(phase, images, mask)
