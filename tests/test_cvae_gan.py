@@ -6,6 +6,7 @@ import shutil
 from functools import partial
 from math import exp, log
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def adversary(**changes) -> Adversary:
     return Adversary(**{**settings, **changes})
 
 
-def method(**changes) -> CVAEGAN:
+def method(kind: type[CVAEGAN] = CVAEGAN, **changes) -> CVAEGAN:
     torch.manual_seed(0)
     adam = partial(torch.optim.Adam, lr=1e-3)
     settings = {
@@ -73,7 +74,7 @@ def method(**changes) -> CVAEGAN:
         "optimizer_discriminator": adam,
         "optimizer_fine_tuning": adam,
     }
-    return CVAEGAN(**{**settings, **changes}).eval()
+    return kind(**{**settings, **changes}).eval()
 
 
 def test_the_networks_have_the_reports_parameters() -> None:
@@ -264,6 +265,120 @@ def test_real_and_fake_images_are_augmented_alike_and_pass_gradients_on() -> Non
     assert shares.max() <= 0.27 and shares.min() > 0.05  # half a side, or cut off at the border
     moved = DiffAugment(["translation"])(torch.ones(64, 1, 32, 32))
     assert (moved == 0).float().mean((1, 2, 3)).max() <= 1 - (28 / 32) ** 2 + 1e-6
+
+
+class MeanJudge(nn.Module):
+    """A discriminator whose logit is four times the mean of the image."""
+
+    norm = "instance"
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        return [images]
+
+    def judge(self, maps: list[Tensor]) -> Tensor:
+        return 4 * maps[0].mean((1, 2, 3))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.judge(self.maps(images))
+
+
+@pytest.mark.parametrize(
+    ("loss", "judging", "fooling"),
+    [
+        # Logits of 4 (real) and 1 (fake): softplus(-4) + softplus(1), and 10 softplus(-1)
+        ("logistic", log(1 + exp(-4)) + log(1 + exp(1)), 10 * log(1 + exp(-1))),
+        ("hinge", 0 + (1 + 1), 10 * -1),  # max(0, 1 - 4) + max(0, 1 + 1), and minus the logit
+    ],
+)
+def test_who_minimises_what(loss: str, judging: float, fooling: float) -> None:
+    judge = adversary(network=MeanJudge(), loss=loss)
+    real, fake = torch.ones(2, 3, 8, 8), torch.full((2, 3, 8, 8), 0.25, requires_grad=True)
+    ((objective, scalars),) = judge.objectives(real, fake.detach(), 1)
+    assert objective.item() == pytest.approx(judging)
+    assert scalars["margin"].item() == pytest.approx(3)
+    criticism, _ = judge.criticism(real, fake)
+    assert criticism.item() == pytest.approx(fooling)
+    criticism.backward()
+    assert (fake.grad < 0).all()  # a larger logit, which looks more real, is what it wants
+
+    separate = adversary(network=MeanJudge(), loss=loss, separate_steps=True)
+    parts = [objective.item() for objective, _ in separate.objectives(real, fake.detach(), 1)]
+    assert sum(parts) == pytest.approx(judging)
+
+
+class Recorded(CVAEGAN):
+    """Notes what it would have optimised, in a training of four epochs of four batches."""
+
+    batches_seen = 12
+
+    def begin(self) -> "Recorded":
+        self.taken: list[tuple[str, float]] = []
+        self.logged: dict[str, Tensor] = {}
+        self.scalars = SimpleNamespace(add=lambda **values: self.logged.update(values))
+        return self
+
+    @property
+    def _position(self) -> tuple[int, int, int]:
+        return self.batches_seen, 4, 4
+
+    def optimizers(self) -> tuple[str, str, str]:
+        return "autoencoder", "discriminator", "fine-tuning"
+
+    def optimise(self, optimizer: str, loss: Tensor) -> None:
+        self.taken.append((optimizer, loss.item()))
+
+    def _noting(self, name: str, logits: Tensor) -> Tensor:
+        return logits
+
+    def update_average(self) -> None:
+        """The average is not looked at."""
+
+
+def test_a_step_of_each_stage_minimises_what_the_report_weighs() -> None:
+    batch = {
+        "image": torch.rand(2, 3, 32, 32),
+        "mask": torch.zeros(2, 1, 32, 32),
+        "attributes": torch.ones(2, 1),
+    }
+    batch["mask"][..., 8:16, 8:16] = 1
+    trained = method(kind=Recorded).begin()
+    trained.training_step(batch, 0)
+    reconstruction, prior, fooling = (
+        trained.logged[name].item() for name in ("reconstruction", "prior", "fooling")
+    )
+    assert [name for name, _ in trained.taken] == ["discriminator", "fine-tuning"]
+    expected = 2 * reconstruction + 0.5 * prior + 10 * fooling
+    assert trained.taken[1][1] == pytest.approx(expected, rel=1e-5)
+
+    trained.begin().batches_seen = 0
+    trained.training_step(batch, 0)
+    reconstruction, prior = (trained.logged[name].item() for name in ("reconstruction", "prior"))
+    expected = [("autoencoder", pytest.approx(reconstruction + 0.5 * prior, rel=1e-5))]
+    assert trained.taken == expected
+
+
+def test_the_holes_pixels_weigh_more_where_asked_for() -> None:
+    batch = {"image": torch.rand(1, 3, 32, 32), "mask": torch.zeros(1, 1, 32, 32)}
+    batch["mask"][..., :8, :8] = 1
+    # Of a logit of 0 every value costs ln 2, whatever the image: 3072 values, 192 of them counted
+    # twice more.
+    plain, heavy = (
+        method(hole_weight=weight).reconstruction(torch.zeros(1, 3, 32, 32), batch).item()
+        for weight in (0.0, 2.0)
+    )
+    assert plain == pytest.approx(3072 * log(2), rel=1e-5)
+    assert heavy == pytest.approx((3072 + 2 * 192) * log(2), rel=1e-5)
+
+
+def test_the_discriminator_sees_the_prediction_or_the_completed_face() -> None:
+    image, prediction = torch.rand(2, 1, 3, 32, 32)
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[..., :8, :8] = 1
+    batch = {"image": image, "mask": mask}
+    raw = method(discriminator_input="raw").fake(prediction, image, batch)
+    assert torch.equal(raw, prediction)
+    composed = method(discriminator_input="composite").fake(prediction, image, batch)
+    assert torch.equal(composed, torch.where(mask > 0, prediction, image))
 
 
 def test_the_gradient_penalty_comes_at_every_sixteenth_step() -> None:

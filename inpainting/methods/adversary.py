@@ -167,7 +167,7 @@ class DeathWatch:
         elif batches_seen - self._since >= epoch:
             self._since = None  # so that the next line comes an epoch later
             _warn(
-                "the discriminator is dead: for an epoch its gradient at the images was below %g "
+                "the discriminator is dead: for an epoch its gradient at the logits was below %g "
                 "of the reconstruction's (margin %.3g); lower model.optimizer_discriminator.lr",
                 DEAD,
                 values.get("margin", float("nan")),

@@ -12,8 +12,8 @@ class Attributes:
 
     Args:
         names: in the order of a batch's columns; none for a method that ignores attributes
-        emphasis: 1 or more; how much further from the middle between absent and present an
-            attribute is put that is asked for, where 1 is as the faces of the training show it
+        emphasis: 1 or more; the factor by which an attribute that is asked for lies further from
+            the middle between absent and present than in training, where it is 1
 
     Raises:
         InputError: the emphasis is below 1.

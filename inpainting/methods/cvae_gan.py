@@ -43,7 +43,7 @@ class CVAEGAN(Inpainter):
         adversary: the discriminator, and what it tells the autoencoder
         stages: of the training
         reconstruction_weight: weight of R in fine-tuning
-        prior_weight: weight of K; 0.5 makes K the Kullback-Leibler divergence
+        prior_weight: weight of K; K / 2 is the Kullback-Leibler divergence
         hole_weight: additional weight of the hole's pixels in R
         temperature: factor of the sampled deviation; 0 completes with the mean of the latent
         seamless: add to the prediction in the hole the smooth continuation of its error at the

@@ -8,7 +8,7 @@ from torch import Tensor
 from inpainting.errors import InputError
 
 # The changes of the paper's released code: brightness by up to 0.5 of images in [-1, 1], shift and
-# cutout as shares of a side.
+# cutout as shares of a side. What enters is black; in the released code it is grey.
 BRIGHTNESS, SHIFT, CUTOUT = 0.25, 0.125, 0.5
 
 
