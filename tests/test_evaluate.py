@@ -247,22 +247,30 @@ def test_several_evaluations_of_a_run_from_one_command(
 ) -> None:
     typed = ["-m", f"run={trained}", "callbacks.progress=null"]
     several = tmp_path / "outputs/sweeps/evaluate" / "_".join(trained.absolute().parts[-2:])
-    with pytest.raises(SystemExit) as stopped:  # files need mask.path, half needs nothing
-        command("evaluate", *typed, "mask=files,half")
+    with pytest.raises(SystemExit) as stopped:  # the run has no checkpoint of such a stage
+        command("evaluate", *typed, "mask=half", "checkpoint=pretraining,best")
     assert stopped.value.code == 1
-    assert metrics(several / "mask=half")["mask"].startswith("Half(")
+    done, failed = (several / f"checkpoint={name},mask=half" for name in ("best", "pretraining"))
+    assert metrics(done)["mask"].startswith("Half(")
     first = capfd.readouterr()
-    assert "1 of 2: mask=files" in first.err + first.out
-    assert "2 of 2: mask=half; about 0:00:" in first.err + first.out
-    assert "mask.path is missing" in (several / "mask=files" / "failed.txt").read_text()
+    assert f"1 of 2: {failed.name}" in first.err + first.out
+    assert f"2 of 2: {done.name}; about 0:00:" in first.err + first.out
+    assert "no pretraining.ckpt" in (failed / "failed.txt").read_text()
 
-    command("evaluate", *typed, "mask=expand,half")
-    assert metrics(several / "mask=expand")["mask"].startswith("Expand(")
+    command("evaluate", *typed, "mask=half,expand", "checkpoint=best")
     second = capfd.readouterr()
-    assert "mask=half is already finished" in second.err + second.out
-    table = [line for line in second.out.splitlines() if line.startswith("│ mask=")]
-    assert [line.split("│")[1].strip() for line in table] == ["mask=expand", "mask=half"]
-    assert [line.split("│")[3].strip() for line in table] == ["finished", "skipped"]
+    assert f"{done.name} is already finished" in second.err + second.out
+    table = [line for line in second.out.splitlines() if line.startswith("│ checkpoint=")]
+    names = [line.split("│")[1].strip() for line in table]
+    assert names == ["checkpoint=best,mask=half", "checkpoint=best,mask=expand"]
+    assert [line.split("│")[3].strip() for line in table] == ["skipped", "finished"]
+    assert metrics(several / names[1])["mask"].startswith("Expand(")
+
+    # Values are checked in all jobs before the first.
+    with pytest.raises(SystemExit) as stopped:
+        command("evaluate", *typed, "mask=box_10,files")
+    assert stopped.value.code == 2 and "mask.path is missing" in capfd.readouterr().err
+    assert not (several / "mask=box_10").exists()
 
 
 def test_what_an_evaluation_is_named_by() -> None:
@@ -278,7 +286,7 @@ def test_what_an_evaluation_is_named_by() -> None:
 def test_an_evaluation_of_older_weights_is_done_again(trained: Path, tmp_path: Path) -> None:
     config = OmegaConf.create({"run": str(trained), "checkpoint": "best"})
     assert not out_of_date(config, tmp_path)
-    (tmp_path / "metrics.json").write_text("{}")
+    (tmp_path / "metrics.json").write_text('{"method": "glcic"}')
     assert not out_of_date(config, tmp_path)
     os.utime(tmp_path / "metrics.json", (0, 0))
     assert out_of_date(config, tmp_path)

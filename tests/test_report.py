@@ -642,7 +642,7 @@ def test_what_was_never_a_job_is_not_counted_as_one(tmp_path: Path) -> None:
         (["good", "metrics=psnr"], "metrics=psnr: no such key; type one of metric, base, out"),
         (["good", "metric=lpips"], "metric=lpips: not measured; type one or more of psnr_hole"),
         (["good", "base=other"], "base=other: no row can be compared with it; leave base out"),
-        (["broken"], "broken/a/metrics.json is not what a test writes"),
+        (["broken"], "no job has finished (broken/a: not finished"),
         (["bare"], "per_image.csv is missing"),
         (["scored"], "scores/ann.csv, line 2: local=11: a score is from 1 to 10"),
     ],

@@ -638,8 +638,8 @@ def test_token_berts_objective_is_the_cross_entropy_of_what_it_says(composed, mo
 @pytest.mark.parametrize(
     ("typed", "named"),
     [
-        ("model.drawing.temperature=hot", "temperature=hot: type 0 or more"),
-        ("model.drawing.top_p=2", "top_p=2: type a share"),
+        ("model.drawing.temperature=hot", "temperature=hot: type a number, 0 or more"),
+        ("model.drawing.top_p=2", "top_p=2: type a number from 0 to 1"),
         ("model.reach=32", "model.reach=32: type a whole number from 0 to 31"),
     ],
 )

@@ -213,17 +213,16 @@ def read(folder: Path, split: str) -> Split:
         raise InputError(
             f"{folder} has no readable {split} split ({error}): delete the folder"
         ) from error
-    if images.shape == shape:
-        described = manifest["splits"][split]
-        # A csv may gain columns; folders of earlier versions have a checksum of the array alone.
-        files = described.get("files") or {f"{split}.npy": described.get("sha256")}
-        digests = {name: digest for name, digest in files.items() if name.endswith(".npy")}
-        check_unchanged(folder, digests, prod(shape))
     if images.shape != shape or images.dtype != np.uint8:
         raise InputError(
             f"{folder / split}.npy is {images.dtype} {images.shape}, not uint8 {shape}: "
             f"delete {folder}"
         )
+    described = manifest["splits"][split]
+    # A csv may gain columns; folders of earlier versions have a checksum of the array alone.
+    files = described.get("files") or {f"{split}.npy": described.get("sha256")}
+    digests = {name: digest for name, digest in files.items() if name.endswith(".npy")}
+    check_unchanged(folder, digests, prod(shape))
     if len(rows) != len(images):
         raise InputError(f"{lines} has {len(rows)} lines for {len(images)} images: delete {folder}")
     label = {name: index for index, name in enumerate(manifest["classes"])}

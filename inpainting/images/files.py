@@ -45,12 +45,13 @@ def read_uint8(
         InputError: the file does not exist, cannot be read as an image or has 32-bit pixels.
     """
     mode = {1: "L", 3: "RGB"}[channels]
-    pixels, orientation, _, (width, height), reduction = decode(path, draft=(mode, 2 * side))
+    stored = decode(path, draft=(mode, 2 * side))
+    (width, height), reduction = stored.size, stored.reduction
     # Place the window at full resolution: decoding at a reduced scale rounds odd sides up, and
     # centring in the rounded size would move the centre.
     box = [value / reduction for value in (window or centre_square)(width, height)]
-    square = _opaque(pixels, mode).resize((side, side), Image.Resampling.BILINEAR, box=box)
-    return UPRIGHT[orientation](np.asarray(square).reshape(side, side, channels))
+    square = _opaque(stored.pixels, mode).resize((side, side), Image.Resampling.BILINEAR, box=box)
+    return UPRIGHT[stored.orientation](np.asarray(square).reshape(side, side, channels))
 
 
 def read_shrunk(path: str | Path, longest: int) -> np.ndarray:

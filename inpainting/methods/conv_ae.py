@@ -17,7 +17,7 @@ from inpainting.images.algebra import erase
 from inpainting.losses import absolute_error, focal_frequency, squared_error
 from inpainting.methods.base import Batch, Inpainter
 from inpainting.rng import Generators
-from inpainting.values import Weight
+from inpainting.values import Share, Weight
 
 # Chosen by name: Hydra checks a function made with `_partial_` at every call, which takes 0.1 ms.
 LOSSES = {"squared_error": squared_error, "absolute_error": absolute_error}
@@ -51,7 +51,7 @@ class ConvAE(Inpainter):
         frequency_weight: Weight,
         region: str,
         target: str,
-        ema_decay: float,
+        ema_decay: Share = 0.0,  # a key that the configurations of older runs lack
         optimizer: Callable[[Any], Optimizer],
         **options: Any,
     ):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from inpainting.errors import InputError
+from inpainting.errors import InputError, check_choice
 from inpainting.images.algebra import composite, erase
 from inpainting.images.membrane import membrane
 from inpainting.losses import cross_entropy, prior_divergence
@@ -86,6 +86,7 @@ class CVAEGAN(Inpainter):
         self.automatic_optimization = False
         if temperature < 0:
             raise InputError(f"model.temperature={temperature}: type 0 or more")
+        check_choice("model.discriminator_input", discriminator_input, ("raw", "composite"))
         self.network = network
         self.keep_average("network", ema_decay)
         self.adversary, self.stages = adversary, stages

@@ -79,9 +79,7 @@ class TokenInpainter(Inpainter):
         # as many px as an image's side would hide every token
         check_whole("model.reach", reach, 0, self.fixed_size - 1 if self.fixed_size else None)
         check_whole("model.train_tokens", train_tokens, 1)
-        self._tokenizer = (
-            tokenizer.requires_grad_(False).eval(),
-        )  # a tuple: hidden from Lightning
+        self._tokenizer = (tokenizer.requires_grad_(False).eval(),)  # which hides it from Lightning
         self._weights_of = tokenizer_weights
         self._weighted, self.vectors, self._fresh = False, vectors, True
         self._grids_of, self._grids = token_grids, None

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
 
-from inpainting.values import Count, Duration, Natural, Positive, Share, Weight
+from inpainting.values import Count, Duration, Natural, Share, Weight
 
 MODES = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 # What the annotations of libraries leave open, by the start of their module and the argument.
 FOREIGN: dict[str, dict[str, Any]] = {
     "torch.optim": {
-        "lr": Positive,
+        "lr": Weight,  # 0 leaves a network as it is
         "eps": Weight,
         "rho": Share,
         "alpha": Weight,
