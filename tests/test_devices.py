@@ -121,16 +121,17 @@ def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         probe = f"+callbacks.probe={{_target_:probe.SaveWeights,folder:{model}}}"
         run, measured = f"hydra.run.dir={model}", f"hydra.run.dir={model}/by_two"
         commands.append(["ok", "train", *small(model), *TWO, run, "trainer.max_epochs=1", probe])
-        commands.append(["ok", "evaluate", f"run={model}", *ELEVEN, "trainer=ddp_cpu", measured])
+        evaluate = ["evaluate", f"run={model}", *ELEVEN, "trust=true"]  # the probe is our own
+        commands.append(["ok", *evaluate, "trainer=ddp_cpu", measured])
     # A metric of the set that covers one process only must not give a number.
-    wrong = [f"run={model}", *ELEVEN, "trainer=ddp_cpu", "+metrics.apart._target_=probe.Apart"]
+    wrong = [*evaluate[1:], "trainer=ddp_cpu", "+metrics.apart._target_=probe.Apart"]
     commands.append(["Apart computed another apart", "evaluate", *wrong, "hydra.run.dir=wrong"])
     # A signal that only one process gets, within the second of two epochs of eight batches.
     whole = [*small("glcic"), *TWO, "data.num_workers=1"]
     stops = "+callbacks.stops._target_=probe.Stops"
     commands.append(["ok", "train", *whole, "hydra.run.dir=whole"])
     commands.append(["stopped", "train", *whole, stops, "hydra.run.dir=parts"])
-    commands.append(["ok", "train", "resume=parts", "callbacks.stops=null"])
+    commands.append(["ok", "train", "resume=parts", "callbacks.stops=null", "trust=true"])
     run_on_two(folder, commands)
     assert not (folder / "wrong/metrics.json").exists()
     return folder
@@ -156,7 +157,8 @@ def test_two_processes_train_alike_and_measure_as_one_does(
     for loss in LOSSES.get(model, ("loss",)):
         assert f"train/{loss}" in header
 
-    command("evaluate", f"run={by_two / model}", *ELEVEN, "trainer=cpu", "hydra.run.dir=by_one")
+    alone = ["trainer=cpu", "trust=true", "hydra.run.dir=by_one"]
+    command("evaluate", f"run={by_two / model}", *ELEVEN, *alone)
     one, two = numbers(tmp_path / "by_one"), numbers(by_two / model / "by_two")
     assert one["n"] == two["n"] == 11
     assert one == pytest.approx(two, rel=TOLERANCE.get(model, 1e-6))

@@ -210,7 +210,7 @@ def test_a_training_that_time_ends_within_an_epoch_takes_up_that_epoch(
     )
     loops = checkpoint(tmp_path / "parts")["loops"]["fit_loop"]
     assert loops["epoch_loop.batch_progress"]["current"]["ready"] == 4  # of the second epoch
-    command("train", "resume=parts", "callbacks.stop=null")
+    command("train", "resume=parts", "callbacks.stop=null", "trust=true")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     best = [
         torch.load(tmp_path / name / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
