@@ -276,6 +276,7 @@ def test_a_choice_that_there_is_not_is_named(composed, typed: str) -> None:
     assert isinstance(cause, InputError) or isinstance(cause.__cause__, InputError)
 
 
+@pytest.mark.slow
 def test_several_completions_side_by_side_with_their_spread(
     command, failure, tmp_path: Path, capsys
 ) -> None:

@@ -6,6 +6,7 @@ import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -111,20 +112,39 @@ def numbers(path: Path) -> dict:
 ELEVEN = ["data.patches=[64,12,11]", "data.eval_batch_size=3"]
 
 
-@pytest.fixture(scope="module")
-def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every model that trains, trained and evaluated on two processes."""
-    folder = tmp_path_factory.mktemp("two")
-    (folder / "probe.py").write_text(PROBE)
+FAST = ("glcic", "conv_ae")  # several optimisers, and one; make slow tries the others too
+
+
+def trained_and_measured(models: Iterable[str]) -> list[list[str]]:
+    """Commands that train each model and evaluate it."""
     commands = []
-    for model in SMALL:
+    for model in models:
         probe = f"+callbacks.probe={{_target_:probe.SaveWeights,folder:{model}}}"
         run, measured = f"hydra.run.dir={model}", f"hydra.run.dir={model}/by_two"
         commands.append(["ok", "train", *small(model), *TWO, run, "trainer.max_epochs=1", probe])
         evaluate = ["evaluate", f"run={model}", *ELEVEN, "trust=true"]  # the probe is our own
         commands.append(["ok", *evaluate, "trainer=ddp_cpu", measured])
+    return commands
+
+
+@pytest.fixture(scope="module")
+def all_by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every model that trains, but for the fast ones, trained and evaluated on two processes."""
+    folder = tmp_path_factory.mktemp("all")
+    (folder / "probe.py").write_text(PROBE)
+    run_on_two(folder, trained_and_measured(model for model in SMALL if model not in FAST))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fast models, trained and evaluated on two processes; what must not give a number."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "probe.py").write_text(PROBE)
+    commands = trained_and_measured(FAST)
     # A metric of the set that covers one process only must not give a number.
-    wrong = [*evaluate[1:], "trainer=ddp_cpu", "+metrics.apart._target_=probe.Apart"]
+    wrong = [f"run={FAST[0]}", *ELEVEN, "trust=true", "trainer=ddp_cpu"]
+    wrong.append("+metrics.apart._target_=probe.Apart")
     commands.append(["Apart computed another apart", "evaluate", *wrong, "hydra.run.dir=wrong"])
     # A signal that only one process gets, within the second of two epochs of eight batches.
     whole = [*small("glcic"), *TWO, "data.num_workers=1"]
@@ -146,10 +166,13 @@ LOSSES = {
 TOLERANCE = {"ddpm": 1e-3}
 
 
-@pytest.mark.parametrize("model", SMALL)
+@pytest.mark.parametrize(
+    "model", [pytest.param(m, marks=() if m in FAST else pytest.mark.slow) for m in SMALL]
+)
 def test_two_processes_train_alike_and_measure_as_one_does(
-    by_two: Path, command, tmp_path: Path, model: str
+    request: pytest.FixtureRequest, command, tmp_path: Path, model: str
 ) -> None:
+    by_two: Path = request.getfixturevalue("by_two" if model in FAST else "all_by_two")
     ranks = [torch.load(by_two / model / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
     for name, value in ranks[0].items():
         assert torch.equal(value, ranks[1][name]), name

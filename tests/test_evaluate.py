@@ -242,6 +242,7 @@ def test_an_evaluation_does_not_inherit_how_an_experiment_trained(command, tmp_p
     assert config["data"]["image_size"] == 16
 
 
+@pytest.mark.slow
 def test_several_evaluations_of_a_run_from_one_command(
     command, tmp_path: Path, trained: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

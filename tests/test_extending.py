@@ -142,7 +142,7 @@ def test_a_users_own_parts_train_are_measured_and_ranked(
     command("report", "run", "narrow", "metric=rmse", "out=board")
     table = (mine / "board/table.md").read_text()
     board = table[table.index("## Leaderboard") :].splitlines()
-    ranked = [line.split("|")[2].strip().strip("*") for line in board if line.startswith("| ")][1:]
+    ranked = [line.split("|")[2].strip().strip("*") for line in board if line.startswith("|")][1:]
     assert "RMSE" in board[2] and ranked[1] == "0.0000"
     numbers = [float(text) for text in ranked[2:]]
     assert len(numbers) == 3 and numbers == sorted(numbers)

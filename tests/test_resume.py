@@ -81,10 +81,10 @@ LENGTH = ["trainer.max_epochs=3", "trainer.log_every_n_steps=3"]
         ("glcic", "batch", 13, send(signal.SIGTERM)),
         ("cvae_gan", "batch", 3, kill),
         pytest.param("cvae_gan", "batch", 20, send(signal.SIGINT), marks=pytest.mark.slow),
-        ("ddpm", "validation", 3, send(signal.SIGTERM)),
+        pytest.param("ddpm", "validation", 3, send(signal.SIGTERM), marks=pytest.mark.slow),
         pytest.param("dvae", "batch", 8, send(signal.SIGTERM), marks=pytest.mark.slow),
         pytest.param("token_bert", "batch", 14, kill, marks=pytest.mark.slow),
-        ("token_gpt", "batch", 14, kill),
+        pytest.param("token_gpt", "batch", 14, kill, marks=pytest.mark.slow),
     ],
 )
 def test_interrupted_within_an_epoch(

@@ -280,6 +280,7 @@ def test_a_sweep_goes_on_after_a_failure_and_where_it_stopped(
     assert (second / "metrics.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_corrected_command_runs_what_was_refused_and_what_failed_in_training_waits(
     command, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

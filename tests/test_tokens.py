@@ -488,6 +488,7 @@ def test_relaxed_tokens_become_one_hot_as_it_gets_colder() -> None:
     torch.testing.assert_close(shares, logits.softmax(1).mean((0, 2, 3)), atol=0.03, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_dvae_that_was_trained_here_is_taken_as_tokenizer(
     command, failure, tmp_path: Path
 ) -> None:

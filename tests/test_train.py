@@ -200,6 +200,7 @@ def test_without_holes_there_is_nothing_to_measure_in_them(command, tmp_path: Pa
     assert metrics["psnr"] == 100 and metrics["l1"] == 0
 
 
+@pytest.mark.slow
 def test_further_tests_of_a_run_are_kept_in_its_folder(command, tmp_path: Path) -> None:
     command(
         "train",

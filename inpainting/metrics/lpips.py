@@ -103,7 +103,7 @@ def _instead_of_download(path: str | None, url: str) -> Iterator[None]:
         yield
         return
     torch.load(path, map_location="cpu", weights_only=True)  # torch would unpickle anything there
-    before = torch.hub.get_dir()
+    before = torch.hub._hub_dir  # None where torch follows TORCH_HOME, which no public name tells
     with TemporaryDirectory() as folder:
         kept = Path(folder, "checkpoints", Path(url).name)
         kept.parent.mkdir()
@@ -112,7 +112,7 @@ def _instead_of_download(path: str | None, url: str) -> Iterator[None]:
         try:
             yield
         finally:
-            torch.hub.set_dir(before)
+            torch.hub._hub_dir = before
 
 
 def _enlarged(image: Tensor) -> Tensor:
