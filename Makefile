@@ -14,7 +14,7 @@ setup: .venv/.ready
 demo: setup          # 3.6 minutes on one CPU core
 	$(BIN)/python -m inpainting.train experiment=quickstart
 
-test: setup          # about four minutes on two CPU cores
+test: setup          # about five minutes on two CPU cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: setup          # the long checks
