@@ -45,6 +45,16 @@ def test_it_fills_as_its_run_and_lacks_what_only_trains(exported: Path, trained:
     assert names and not any("discriminator" in name for name in names)
 
 
+def test_averaged_weights_that_fill_come_along(command, tmp_path: Path) -> None:
+    averaged = [*small("glcic"), "model.ema_decay=0.5", "trainer.max_epochs=1"]
+    command("train", *averaged, "hydra.run.dir=run")
+    command("export", "run=run", "out=model.safetensors")
+    names = (tmp_path / "model.safetensors", tmp_path / "run")
+    np.testing.assert_array_equal(
+        *(inpainting.load(name, device="cpu").fill(IMAGE, HOLE) for name in names)
+    )
+
+
 def test_equal_runs_give_equal_bytes_and_a_copy_of_a_copy_too(
     command, exported: Path, trained: Path, tmp_path: Path
 ) -> None:

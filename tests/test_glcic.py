@@ -247,7 +247,8 @@ def test_a_run_without_an_average_starts_one_with_it(tmp_path) -> None:
     torch.save({"state_dict": glcic().state_dict()}, tmp_path / "plain.ckpt")
     method = glcic(ema_decay=0.99)
     torch.nn.init.ones_(method.generator.layers[0].weight)
-    load_weights(method, tmp_path / "plain.ckpt", "init_from", method.only_trains)
+    anew = (*method.only_trains, "average")
+    load_weights(method, tmp_path / "plain.ckpt", "init_from", anew)
     first = glcic().generator.layers[0].weight
     assert torch.equal(method.generator.layers[0].weight, first)
 

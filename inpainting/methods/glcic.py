@@ -81,8 +81,7 @@ class GLCIC(Inpainter):
     size_multiple = CompletionNetwork.size_multiple
     bound_to_weights = ("width", "mask_channel", "dilations", "bottleneck_convs", "head")
     bound_to_weights += ("skips", "residual")
-    # An average that starts anew forgets its random start within a few steps.
-    only_trains = ("discriminator", "average")
+    only_trains = ("discriminator",)
     optimizer_names = ("completion", "discriminator", "joint")
 
     def __init__(

@@ -20,6 +20,7 @@ from inpainting.rng import Generators, seed_from
 # Takes masked_image (B, C, H, W), mask (B, 1, H, W), attributes (B, A) or None, and generators.
 Predict = Callable[[Tensor, Tensor, Tensor | None, Generators], Tensor]
 
+JOINED = 2**22  # px; windows beyond are pasted as they are, since joining them takes gigabytes
 WINDOWS_AT_ONCE = 64  # bounds the memory that a large image with many holes takes
 
 
@@ -124,7 +125,12 @@ def _pasted(
         known = masked_image[window.place].split(1, 1)
         # One channel after another: a scratch's window is as large as the whole scan.
         for channel, one, around in zip(whole, small.split(1, 1), known, strict=True):
-            large = one if one.shape == around.shape else enlarged_into(one, around, hole)
+            if one.shape == around.shape:
+                large = one
+            elif around.numel() > JOINED:
+                large = resize(one, *window.size)
+            else:
+                large = enlarged_into(one, around, hole)
             channel[window.members] = large[0, 0][window.members]
     return prediction
 

@@ -86,7 +86,8 @@ def method_to_train(config: DictConfig, folder: Path) -> Inpainter:
     method = build_method(config.model, config)
     if config.init_from is not None:
         path = checkpoint_path(config.init_from, "init_from")
-        load_weights(method, path, "init_from", method.only_trains)
+        # An average that starts anew forgets its random start within a few steps.
+        load_weights(method, path, "init_from", (*method.only_trains, "average"))
     return method
 
 
