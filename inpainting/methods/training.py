@@ -25,6 +25,7 @@ class TrainingHooks(LightningModule):
 
     Attributes:
         average: moving average of the weights that complete images; None if the method keeps none
+        followed: name of the network that the average follows
     """
 
     # Of several optimisers, in the order of `configure_optimizers`; a log tells their rates apart.
@@ -35,7 +36,7 @@ class TrainingHooks(LightningModule):
         self.lr_schedule = lr_schedule
         self.scalars = TrainingScalars()
         self.average: Average | None = None
-        self.ema_decay, self._followed = 0.0, ""
+        self.ema_decay, self.followed = 0.0, ""
 
     @property
     def batches_seen(self) -> int:
@@ -144,13 +145,13 @@ class TrainingHooks(LightningModule):
         if not 0 <= decay < 1:
             raise InputError(f"model.ema_decay={decay}: type a number from 0 up to below 1")
         self.average, self.ema_decay = Average(getattr(self, name)), decay
-        self._followed = name
+        self.followed = name
 
     def update_average(self) -> None:
         """Move the average, if the method keeps one, towards the present weights."""
         if self.average is not None:
             decay = decay_after(self.batches_seen, self.ema_decay)
-            self.average.update(getattr(self, self._followed), decay)
+            self.average.update(getattr(self, self.followed), decay)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step the optimiser, then update the average once, however many batches accumulated."""

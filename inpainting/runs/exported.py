@@ -25,7 +25,7 @@ ENTRY = "inpainting"  # one entry, because safetensors writes several in any ord
 # First parts of keys whose overrides say nothing about what the method fills, or was tested on.
 STAYS = ("trainer", "logger", "callbacks", "debug", "hydra", "paths", "seed", "against", "resume")
 STAYS += ("init_from", "compile")
-AVERAGE = "average."  # prefix of averaged weights, see `inpainting.nn.average`
+AVERAGE = "average.network."  # prefix of averaged weights, see `inpainting.nn.average`
 OWN, BESIDE = "method.", "beside."  # prefixes of the method's weights and its frozen networks'
 
 
@@ -111,19 +111,25 @@ def read_exported(path: Path, key: str) -> dict[str, Any]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    facts = _metadata(path, key)["beside"]
+    content = _metadata(path, key)
+    facts, followed = content["beside"], content.get("followed") or "network"
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{key}: {path} cannot be read ({error}); export it again") from error
     own = _below(tensors, OWN)
     return {
-        "state_dict": _below(own, AVERAGE) | own,
+        "state_dict": {f"{followed}.{k}": v for k, v in _below(own, AVERAGE).items()} | own,
         "beside": {
             name: {"state_dict": _below(tensors, f"{BESIDE}{name}."), "facts": known}
             for name, known in facts.items()
         },
     }
+
+
+def _averaged(name: str, followed: str) -> str:
+    """Return the name of an entry's averaged weights, if it is one of the network followed."""
+    return f"{AVERAGE}{name.removeprefix(f'{followed}.')}"
 
 
 def _below(tensors: "dict[str, Tensor]", prefix: str) -> "dict[str, Tensor]":
@@ -159,7 +165,7 @@ def write_exported(
     tensors = {
         f"{OWN}{name}": tensor
         for name, tensor in state.items()
-        if not name.startswith(only_trains) and f"{AVERAGE}{name}" not in state
+        if not name.startswith(only_trains) and _averaged(name, method.followed) not in state
     }
     for name, network in method.frozen.items():
         tensors |= {f"{BESIDE}{name}.{key}": one for key, one in network.state_dict().items()}
@@ -173,6 +179,7 @@ def write_exported(
         },
         "overrides": [text for text in run.overrides if _travels(text)],
         "choices": {group: run.choice(group) for group in ("model", "data", "mask")},
+        "followed": method.followed,
         "beside": {name: method.frozen_facts.get(name, {}) for name in method.frozen},
     }
     with replacing(path, "wb") as file:
