@@ -77,7 +77,8 @@ def load_weights(
             for weights in (own, state)
         )
         if mine != theirs:
-            log.warning("%s: %s holds another %s; a new one starts", key, path, name)
+            what = "a new one starts" if mine else "it is left out"
+            log.warning("%s: %s holds another %s; %s", key, path, name, what)
             state = {entry: value for entry, value in state.items() if entry not in theirs}
             state |= {entry: own[entry] for entry in mine}
     try:
