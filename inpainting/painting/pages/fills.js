@@ -343,4 +343,8 @@ document.addEventListener("paste", (event) => {
 });
 addEventListener("beforeunload", (event) => done.length && event.preventDefault());  // asks first
 new ResizeObserver(() => state.picture && fit()).observe(view);
+function watchSharpness() {  // on a screen of another pixel density the view may keep its size, so no observer says so
+  matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", () => { redraw(); watchSharpness(); }, { once: true });
+}
+watchSharpness();
 openExample(document.querySelector("[data-example]").dataset.example);
