@@ -86,6 +86,7 @@ Seed = Annotated[int, Bounds(0, 2**32 - 1)]  # as NumPy's and Lightning's
 Side = Annotated[int, Bounds(1, 4096)]  # px; a batch of larger images would fill any memory
 Share = Annotated[float, Bounds(0, 1)]
 Weight = Annotated[float, Bounds(0)]
+Part = Annotated[float, Bounds(0, 1, open_below=True)]
 Positive = Annotated[float, Bounds(0, open_below=True)]
 FolderName = Annotated[str, Name()]
 NewFolder = Annotated[str, Writable()]

@@ -48,7 +48,7 @@ ALLOWED = {
     "methods": {"nn", "losses", "diffusion", "tokens", "schedules", "images"},
     "callbacks": {"images", "metrics"},
     "trainer": set(),
-    "runs": {"metrics"},
+    "runs": {"metrics", "trainer"},
     "loggers": {"images", "metrics", "runs"},
     "sweeps": {"runs", "metrics"},
     "filling": {"images", "methods", "runs", "tasks"},

@@ -6,9 +6,24 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
 
-from inpainting.values import Count, Duration, Natural, Share, Weight
+from inpainting.values import Count, Duration, Natural, Part, Share, Weight
 
 MODES = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@dataclass(frozen=True)
+class StrategyName:
+    """The name of a strategy that Lightning knows."""
+
+    def allow(self, value: str) -> bool:
+        """Return True for the name of a strategy."""
+        from lightning.pytorch.strategies import StrategyRegistry  # loaded with the trainer
+
+        return value == "auto" or value in StrategyRegistry
+
+    def __str__(self) -> str:
+        return "auto, ddp_find_unused_parameters_true or another of Lightning's strategies"
+
 
 # What the annotations of libraries leave open, by the start of their module and the argument.
 FOREIGN: dict[str, dict[str, Any]] = {
@@ -22,11 +37,15 @@ FOREIGN: dict[str, dict[str, Any]] = {
         "betas": tuple[Share, Share],
     },
     "lightning.pytorch.trainer": {
+        "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"],
+        "strategy": Annotated[str, StrategyName()],
         "num_nodes": Count,
+        # Phases and learning rates depend on how much of the training is done.
+        "max_epochs": Count,
         "min_epochs": Natural | None,
-        "limit_train_batches": Natural | Share,
-        "limit_val_batches": Natural | Share,
-        "limit_test_batches": Natural | Share,
+        "limit_train_batches": Count | Part,
+        "limit_val_batches": Count | Part,
+        "limit_test_batches": Count | Part,
         "overfit_batches": Natural | Share,
         "check_val_every_n_epoch": Count,
         "num_sanity_val_steps": int,

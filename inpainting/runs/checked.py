@@ -46,6 +46,10 @@ class ValueCheck(Callback):
                 planned.hydra.runtime.output_dir = folder
             with inside_hydra(planned):
                 check_values(planned)
+                if "trainer" in planned:
+                    from inpainting.trainer.checks import check_devices  # imports torch
+
+                    check_devices(planned.trainer)
                 if config.hydra.job.config_name != "predict":  # which reads no data set
                     # Its constructor checks what belongs together, and reads no image.
                     instantiate(planned.data, _convert_="all")

@@ -1,8 +1,5 @@
 """Checks made before a training or a test starts, of what would make it fail later."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from lightning import LightningDataModule
 
 from inpainting.errors import InputError
@@ -37,32 +34,12 @@ def check_attributes(method: Inpainter, data: LightningDataModule, name: str) ->
         )
 
 
-def check_training(
-    trainer: Mapping[str, Any], name: str, method: Inpainter, data: LightningDataModule
-) -> None:
-    """Refuse a training that would train nothing or fail at its first batch.
-
-    Args:
-        trainer: the trainer's settings
-        name: of the model, for messages
-        method: the method to train
-        data: the data to train on
+def check_size(method: Inpainter, data: LightningDataModule, name: str) -> None:
+    """Refuse to train on images of a size that the network cannot take.
 
     Raises:
-        InputError: names the key.
+        InputError: names what to type.
     """
-    for key in ("limit_train_batches", "limit_val_batches", "limit_test_batches", "max_epochs"):
-        if trainer[key] == 0:
-            raise InputError(
-                f"trainer.{key}=0 leaves nothing to train, validate or test: "
-                f"type trainer.{key}=1 or more"
-            )
-    epochs = trainer["max_epochs"]
-    if epochs is None or epochs < 0:
-        raise InputError(
-            f"trainer.max_epochs={epochs}: phases and learning rates depend on how much of the "
-            "training is done; type a number of epochs, and use trainer.max_time to stop earlier"
-        )
     size, multiple = data.image_size, method.size_multiple
     if size % multiple:
         raise InputError(

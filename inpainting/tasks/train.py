@@ -16,7 +16,7 @@ from inpainting.loggers.dashboard import finished, log_test
 from inpainting.methods.base import Inpainter
 from inpainting.runs.checkpoints import load_weights, read_checkpoint
 from inpainting.runs.results import set_aside
-from inpainting.tasks.checks import check_training
+from inpainting.tasks.checks import check_size
 from inpainting.tasks.compare import test_against
 from inpainting.tasks.further_tests import check_tests, run_tests
 from inpainting.tasks.parts import Parts, build_parts
@@ -44,7 +44,7 @@ def _train(parts: Parts, folder: Path, clock: Clock) -> float | None:
     details, best = {"seed": settings["seed"]}, None
     if parts.method.trained:
         check_tests(settings["tests"] or {})
-        check_training(settings["trainer"], parts.name, parts.method, parts.data)
+        check_size(parts.method, parts.data, parts.name)
         details |= fit(parts, clock, resumed=settings["resume"] is not None)
         best = load_best(trainer, parts.method)
         details |= {"monitor": settings["monitor"], "best": best}
