@@ -32,6 +32,11 @@ def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        # Only what opens a file names it, and a full disk is noticed by what writes.
+        if error.errno and not error.filename:
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
     # The rename survives a power cut only once the folder is flushed too.
@@ -46,6 +51,21 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with replacing(path) as file:
         file.write(text)
+
+
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values atomically, as `torch.load` reads them."""
+    import torch  # here so that --help does not load it
+
+    with replacing(path, "wb") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:
+            # A signal or a full disk becomes an error about the unfinished archive.
+            cause = error.__context__
+            if isinstance(cause, KeyboardInterrupt | SystemExit | OSError):
+                raise cause from error
+            raise
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

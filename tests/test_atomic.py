@@ -1,5 +1,6 @@
 """What a later command reads is written whole or not at all."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 
-from inpainting.atomic import replacing, write_text
+from inpainting.atomic import replacing, write_checkpoint, write_text
 from inpainting.trainer.checkpoint_io import AtomicCheckpointIO
 
 
@@ -24,6 +25,18 @@ def test_an_error_while_writing_leaves_the_earlier_file(tmp_path: Path) -> None:
         raise OSError("the disk is full")
     assert path.read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("count", [1, 10_000, 1_000_000])
+def test_a_full_disk_is_named_as_such_whatever_torch_makes_of_it(
+    tmp_path: Path, count: int
+) -> None:
+    path = tmp_path / "last.ckpt"
+    (tmp_path / ".last.ckpt.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"last\.ckpt") as raised:
+        write_checkpoint(path, {"weight": torch.zeros(count)})
+    assert raised.value.errno == errno.ENOSPC and list(tmp_path.iterdir()) == []
 
 
 def test_a_checkpoint_never_passes_through_the_folder_for_temporary_files(

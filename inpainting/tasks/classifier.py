@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from inpainting.atomic import write_checkpoint
 from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.errors import InputError, check_whole
@@ -111,7 +112,7 @@ def _train(
     seconds = round(time.perf_counter() - began, 1)
     test = _split(data, "test")
     right = accuracy(network, test, settings, device)
-    torch.save({"state_dict": network.cpu().state_dict()}, folder / "classifier.pt")
+    write_checkpoint(folder / "classifier.pt", {"state_dict": network.cpu().state_dict()})
     return {
         "data": type(data).__name__,
         "accuracy": float(right.mean()),

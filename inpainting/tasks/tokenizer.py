@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 from torch import Tensor
 
+from inpainting.atomic import write_checkpoint
 from inpainting.data.arrays import Split
 from inpainting.data.augment import Flip
 from inpainting.errors import InputError, check_whole
@@ -215,7 +216,7 @@ def _train(
     if not math.isfinite(psnr):
         raise InputError(f"tokenizer.weights.lr={settings['lr']}: the training diverged; type less")
     state: dict[str, Tensor] = {k: v.cpu() for k, v in tokenizer.state_dict().items()}
-    torch.save({"state_dict": state}, folder / "tokenizer.pt")
+    write_checkpoint(folder / "tokenizer.pt", {"state_dict": state})
     return {
         "psnr": psnr,
         "usage": usage,

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from inpainting.atomic import replacing
+from inpainting.atomic import write_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -24,12 +23,4 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Write a checkpoint completely or not at all."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path, "wb") as file:
-            try:
-                torch.save(checkpoint, file)
-            except RuntimeError as error:
-                # A signal within torch.save becomes an error about the unfinished archive.
-                stopped = error.__context__
-                if isinstance(stopped, KeyboardInterrupt | SystemExit):
-                    raise stopped from error
-                raise
+        write_checkpoint(path, checkpoint)
