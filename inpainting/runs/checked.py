@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from inpainting.errors import InputError, is_first_process, one_sentence
-from inpainting.runs.keys import Keys
+from inpainting.runs.keys import Keys, KeysOfPredict
 from inpainting.runs.settings import flat
 from inpainting.values import as_typed, describe, fits
 
@@ -78,7 +78,8 @@ def check_values(config: DictConfig) -> None:
     _check_references(config, written)
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     tree = OmegaConf.to_container(own, resolve=True)
-    for key, hint in get_type_hints(Keys, include_extras=True).items():
+    keys = KeysOfPredict if "input" in tree else Keys
+    for key, hint in get_type_hints(keys, include_extras=True).items():
         if key in tree:
             _check_value(key, tree[key], hint, written)
     for key, branch in tree.items():

@@ -10,7 +10,7 @@ class Keys(TypedDict, total=False):
 
     monitor: str | None
     name: FolderName
-    seed: Seed | None  # null in predict alone, see `build_parts`
+    seed: Seed
     eval_mask_seed: Natural
     budget: Literal["laptop", "full"]
     shrink: bool
@@ -47,3 +47,9 @@ class Keys(TypedDict, total=False):
     local_share: Annotated[float, Bounds(0, 1, open_below=True)]
     max_file_bytes: Positive | None
     small: dict[str, Any] | None
+
+
+class KeysOfPredict(Keys, total=False):
+    """The keys of predict.yaml, whose seed is not that of a training."""
+
+    seed: Seed | None  # null: model.completion_seed

@@ -56,8 +56,6 @@ def build_parts(config: DictConfig, folder: Path) -> Parts:
     Raises:
         InputError: a value is missing, or one of the parts cannot be built or does not fit another.
     """
-    if config.seed is None:
-        raise InputError("seed=null: type a whole number, 0 or more")
     seed_everything(config.seed, workers=True, verbose=False)
     if "run" in config:  # a key of `evaluate`, not of `train`
         method, name = method_of_run(config)
