@@ -20,7 +20,7 @@ test: setup          # about five minutes on two CPU cores
 slow: setup          # the long checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
-faults: setup        # interruptions of every method at every moment, and 1,000 kills
+faults: setup        # interruptions of every method at every moment, 1,000 kills, full disks, bad folders
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults -m 'slow or not slow'
 
 bench: setup         # the ratios of docs/speed.md, one thread
