@@ -111,6 +111,17 @@ def test_a_training_batch_can_be_looked_at_without_a_trainer() -> None:
     assert batch["mask"].mean() > 0
 
 
+def test_a_region_of_a_larger_image_is_averaged_or_keeps_its_detail() -> None:
+    generator = torch.Generator().manual_seed(0)
+    stripes = (torch.arange(48) % 2).float().expand(64, 1, 48, 48)  # one pixel wide
+    noise = torch.rand((2, 3, 48, 48), generator=generator)
+    whole = FlipZoom(flip=False, side=16)(noise, generator)
+    torch.testing.assert_close(whole, torch.nn.functional.avg_pool2d(noise, 3))
+    regions = FlipZoom(zoom=3, side=16)(stripes, generator)
+    contrast = regions.flatten(1).std(1)
+    assert contrast.max() > 0.15 > 0.05 > contrast.min()  # averages of a whole image have none
+
+
 def test_the_mask_hash_names_holes_and_images() -> None:
     same = tiny(seed=9, eval_batch_size=2)
     assert tiny().mask_hash() == same.mask_hash()

@@ -6,6 +6,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from PIL import Image
 
 from inpainting import CONF
 from inpainting.data import arrays
+from inpainting.data.augment import FlipZoom
 from inpainting.data.folder import FolderDataModule
 from inpainting.data.imagenette import ImagenetteDataModule
 from inpainting.data.photos import PHOTOGRAPHS, PhotosDataModule
@@ -111,17 +113,35 @@ def test_ready_made_splits_are_kept(tmp_path, caplog):
     assert "has the folders train and test but no val" in caplog.text
 
 
-def test_a_batch_comes_out_of_the_files(root):
-    def mask(count, height, width, generator):
-        return torch.zeros(count, 1, height, width).index_fill_(3, torch.arange(4), 1)
+def stripe(count, height, width, generator):
+    return torch.zeros(count, 1, height, width).index_fill_(3, torch.arange(4), 1)
 
-    data = folder(root, mask=mask)
+
+def test_a_batch_comes_out_of_the_files(root):
+    data = folder(root, mask=stripe)
     data.prepare_data()
     data.setup("test")
     batch = data.on_after_batch_transfer(next(iter(data.test_dataloader())), 0)
     assert batch["image"].shape == (1, 3, 16, 16) and batch["label"].shape == (1,)
     shade = int(Path(data.file("test", 0)).stem) * 10 / 255
     torch.testing.assert_close(batch["image"][0, 0], torch.full((16, 16), shade))
+
+
+def test_images_may_be_stored_larger_than_they_are_used(root):
+    augment = FlipZoom(zoom=2, side=16)
+    data = folder(root, mask=stripe, decoded_size=32, augment=augment, batch_size=4)
+    data.prepare_data()
+    data.setup("fit")
+    assert {part.images.shape[1:3] for part in all_splits(data).values()} == {(32, 32)}
+    for loader, fitting in ((data.val_dataloader(), False), (data.train_dataloader(), True)):
+        data.trainer = SimpleNamespace(training=fitting, current_epoch=0, global_rank=0)
+        read = next(iter(loader))
+        stored = read["image"].permute(0, 3, 1, 2) / 255
+        batch = data.on_after_batch_transfer(read, 0)
+        assert batch["image"].shape[1:] == (3, 16, 16) and batch["mask"].shape[1:] == (1, 16, 16)
+        torch.testing.assert_close(batch["image"], stored[..., :16, :16])  # each has one colour
+    with pytest.raises(InputError, match="decoded_size=8 is smaller than data.image_size=16"):
+        folder(root, decoded_size=8)
 
 
 def test_the_second_run_decodes_nothing(root, monkeypatch):

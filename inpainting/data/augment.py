@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from inpainting.values import Bounds, Side
 
 
 @dataclass(frozen=True)
@@ -17,14 +19,19 @@ class FlipZoom:
         flip: mirror left to right, each image with probability 1/2
         zoom: largest magnification, 1 or more; the region that an image keeps spans a share of
             each side drawn uniformly from [1/zoom, 1]
+        side: of the results, in pixels; None is that of the images. Of images that are stored
+            larger than they are used (`decoded_size`), a region has detail of its own, not that of
+            an enlargement.
     """
 
     flip: bool = True
-    zoom: float = 1.0
+    zoom: Annotated[float, Bounds(1)] = 1.0
+    side: Side | None = None
 
     def __call__(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Augment (B, C, H, W) images; the result has the same shape, in channels_last format."""
-        count, device = len(image), image.device
+        """Augment images (B, C, H, W); the result is in channels_last format."""
+        count, channels, height, width = image.shape
+        device, size = image.device, (self.side or height, self.side or width)
         draws = torch.rand((4, count), generator=generator, device=device)
         share = 1 - draws[0] * (1 - 1 / self.zoom)
         mirror = torch.where(draws[1] < 0.5, -1.0, 1.0) if self.flip else torch.ones_like(share)
@@ -33,8 +40,13 @@ class FlipZoom:
         theta[:, 0, 0], theta[:, 1, 1] = share * mirror, share
         theta[:, 0, 2] = (2 * draws[2] - 1) * slack
         theta[:, 1, 2] = (2 * draws[3] - 1) * slack
-        grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+        # Where the results are smaller, each of their pixels is the mean of several, which keeps a
+        # whole image free of aliasing.
+        finer = max(1, round(height / size[0]))
+        shape = [count, channels, size[0] * finer, size[1] * finer]
+        grid = F.affine_grid(theta, shape, align_corners=False)
         moved = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
+        moved = F.avg_pool2d(moved, finer) if finer > 1 else moved
         return moved.contiguous(memory_format=torch.channels_last)
 
 

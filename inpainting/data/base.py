@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -90,6 +91,11 @@ class InpaintingDataModule(LightningDataModule):
         self.datasets: dict[str, ImageDataset] = {}
         self.generators = EpochGenerators(seed)
 
+    @property
+    def stored_size(self) -> int:
+        """The side of the images that `read_split` returns, in pixels."""
+        return self.image_size
+
     @abstractmethod
     def read_split(self, name: str) -> Split:
         """Return the images of "train", "val" or "test" as uint8, in memory or memory-mapped."""
@@ -116,6 +122,7 @@ class InpaintingDataModule(LightningDataModule):
     def _open(self, name: str) -> ImageDataset:
         split = self.read_split(name)
         count, height, width, channels = split.images.shape
+        size = (height, width) if self.stored_size == self.image_size else (self.image_size,) * 2
         if count == 0:
             raise InputError(f"the {name} split of this data set is empty: add images to the split")
         if channels != self.channels:
@@ -132,11 +139,11 @@ class InpaintingDataModule(LightningDataModule):
                     f"type data.batch_size={max(1, count // world)} or less"
                 )
             # Holes that do not fit the images raise here, before the first step.
-            self.mask(1, height, width, torch.Generator().manual_seed(0))
+            self.mask(1, *size, torch.Generator().manual_seed(0))
             if self.train_holes == "dynamic":
                 return ImageDataset(split, columns=columns)
         key = (self.seed, DRAW_FIXED_HOLES) if name == "train" else (self.eval_mask_seed,)
-        masks = draw_masks(self.mask, count, height, width, *key, files=split.files)
+        masks = draw_masks(self.mask, count, *size, *key, files=split.files)
         return ImageDataset(split, masks, columns)
 
     def mask_hash(self, split: str = "test", index: np.ndarray | None = None) -> str:
@@ -223,6 +230,8 @@ class InpaintingDataModule(LightningDataModule):
             image = self.augment.made(image, batch["variant"])
         elif fitting and self.augment is not None:
             image = self.augment(image, self.generators.generator)
+        if self.stored_size != self.image_size and image.shape[-1] != self.image_size:
+            image = F.interpolate(image, (self.image_size,) * 2, mode="bilinear", antialias=True)
         if "mask" in batch:
             mask = batch["mask"].unsqueeze(1).float().div_(255)
         else:

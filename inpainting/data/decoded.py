@@ -20,7 +20,7 @@ from inpainting.data.base import InpaintingDataModule
 from inpainting.data.listing import Listing, joined, listing_fingerprint
 from inpainting.errors import InputError
 from inpainting.images.files import read_uint8
-from inpainting.values import Share
+from inpainting.values import Share, Side
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +106,8 @@ def check_prepared(folder: Path, image_size: int, channels: int) -> None:
         _, height, width, depth = details["shape"]
         if (height, width) != (image_size, image_size):
             raise InputError(
-                f"{folder} holds {split} images of {height}x{width} px, not data.image_size="
-                f"{image_size}: type data.image_size={height} or prepare the images again"
+                f"{folder} holds {split} images of {height}x{width} px, not {image_size}: type "
+                f"data.image_size={height}, or prepare the images again"
             )
         if depth != channels:
             raise InputError(f"{folder} has {depth} channels: type data.channels={depth}")
@@ -122,6 +122,8 @@ class DecodedDataModule(InpaintingDataModule):
         cache: the folder of decoded images, with a subfolder for each state of files and settings
         shares: shares of train, val and test, which sum to 1
         on_error: "stop" at a file that cannot be read, or "skip" and count such files
+        decoded_size: side at which the images are stored, in pixels; None is `image_size`. Larger
+            ones are shrunk to it in each batch, unless an augmentation cuts smaller ones out.
         **kwargs: arguments of `InpaintingDataModule`
 
     Raises:
@@ -135,15 +137,27 @@ class DecodedDataModule(InpaintingDataModule):
         cache: str | Path,
         shares: Sequence[Share] = (0.85, 0.10, 0.05),
         on_error: Literal["stop", "skip"] = "stop",
+        decoded_size: Side | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if decoded_size is not None and decoded_size < self.image_size:
+            raise InputError(
+                f"data.decoded_size={decoded_size} is smaller than data.image_size="
+                f"{self.image_size}: type a larger number, or null"
+            )
+        self.decoded_size = decoded_size
         if on_error not in ("stop", "skip"):
             raise InputError(f"data.on_error={on_error}: type stop or skip")
         given = [root] if isinstance(root, str | Path) else root or []
         self.roots = [Path(one).expanduser() for one in given]
         self.root = self.roots[0] if self.roots else None
         self.cache, self.shares, self.on_error = Path(cache).expanduser(), list(shares), on_error
+
+    @property
+    def stored_size(self) -> int:
+        """See `InpaintingDataModule`."""
+        return self.decoded_size or self.image_size
 
     @abstractmethod
     def listing(self) -> Listing:
@@ -202,11 +216,11 @@ class DecodedDataModule(InpaintingDataModule):
             InputError: `root` is missing, is not a folder, or cannot be used as configured.
         """
         if len(self.roots) == 1 and arrays.is_prepared(self.root):
-            check_prepared(self.root, self.image_size, self.channels)
+            check_prepared(self.root, self.stored_size, self.channels)
             return self.root
         listing = self.whole_listing()
         settings = {
-            "image_size": self.image_size,
+            "image_size": self.stored_size,
             "channels": self.channels,
             "shares": self.shares,
             "split_seed": self.split_seed,

@@ -68,6 +68,11 @@ def trained_classifier(
         InputError: the data set has no labels, its labels are all equal, it has no attributes, or
             the settings would train nothing.
     """
+    if data.stored_size != data.image_size:
+        raise InputError(
+            f"data.decoded_size={data.stored_size}: a classifier learns from stored images; type "
+            "data.decoded_size=null, or other metrics"
+        )
     key = KEYS[of]
     check_whole(f"{key}.epochs", epochs, 0)
     check_whole(f"{key}.least_steps", least_steps, 1)

@@ -102,8 +102,9 @@ def run_stages(
     """
     divided = listing.indices(data.shares, data.split_seed)  # first, because it may refuse
     workers = os.cpu_count() or 1 if config.workers is None else config.workers
-    folder = work / f"decoded-{data.image_size}-{data.channels}"
-    decoded = decode_images(listing, folder, data.channels, data.image_size, data.on_error, workers)
+    side = data.stored_size
+    folder = work / f"decoded-{side}-{data.channels}"
+    decoded = decode_images(listing, folder, data.channels, side, data.on_error, workers)
     if decoded.broken:
         count, first = len(decoded.broken), min(decoded.broken)
         reason = decoded.broken[first]

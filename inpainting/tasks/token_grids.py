@@ -38,6 +38,9 @@ def token_grids(tokenizer: Tokenizer, data: Any, *, cache: str | Path) -> Tensor
     if augment is not None and not isinstance(augment, FiniteAugmentation):
         log.info("data.augment changes images without end, so every step computes their tokens")
         return None
+    if data.stored_size != data.image_size:
+        log.info("data.decoded_size: images are shrunk in each step, which computes their tokens")
+        return None
     split = data.datasets["train"].split
     # A mirrored image has other tokens than the mirrored tokens of the image.
     variants = repr(augment), augment.variants if augment else 1
