@@ -93,6 +93,9 @@ def test_a_fill_without_training_meets_the_images_and_holes_of_a_run(
     run = f"holes_of={other}"
     assert "leave out mask=half" in failure("evaluate", "model=telea", run, "mask=half")
     assert f"leave out run={other}" in failure("evaluate", f"run={other}", run)
+    command("evaluate", "model=telea", run, "metrics=sharpness", "hydra.run.dir=sharp")
+    assert metrics(tmp_path / "sharp")["mask_hash"] == metrics(other)["mask_hash"]
+    assert metrics(tmp_path / "sharp")["sharpness"] > 0
 
 
 def test_a_run_beside_the_classical_fills_on_other_holes(

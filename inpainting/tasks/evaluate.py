@@ -4,6 +4,7 @@ import logging
 import time
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from inpainting.loggers.dashboard import finished, log_test
@@ -32,12 +33,16 @@ def evaluate(config: DictConfig, folder: Path) -> None:
 def meet_same_holes(config: DictConfig) -> None:
     """Take over the images, the holes and the metrics of the run that `holes_of` names.
 
+    What is typed about metrics holds instead of the run's.
+
     Raises:
         InputError: the folder holds no run, or its configuration is not to be trusted.
     """
     run = Run.open(config.holes_of, "holes_of")
     config.eval_mask_seed = run.config.eval_mask_seed
-    for key in ("data", "mask", "metrics"):
+    typed = HydraConfig.get().overrides.task
+    own = any(text.lstrip("+~").startswith(("metrics=", "metrics.")) for text in typed)
+    for key in ("data", "mask") if own else ("data", "mask", "metrics"):
         config[key] = run.part(key, config)
 
 
