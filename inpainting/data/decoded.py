@@ -19,7 +19,7 @@ from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.data.listing import Listing, joined, listing_fingerprint
 from inpainting.errors import InputError
-from inpainting.images.files import read_uint8
+from inpainting.images.files import DECODING, read_uint8
 from inpainting.values import Share
 
 log = logging.getLogger(__name__)
@@ -212,7 +212,8 @@ class DecodedDataModule(InpaintingDataModule):
             "split_seed": self.split_seed,
             "on_error": self.on_error,
         }
-        folder = self.cache / listing_fingerprint(listing, settings)
+        version = {"decoding": DECODING}
+        folder = self.cache / listing_fingerprint(listing, settings | version)
         self.cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):  # another process may be decoding the same files
             if not folder.exists():

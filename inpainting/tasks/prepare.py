@@ -15,6 +15,7 @@ from inpainting.data.decoded import DecodedDataModule
 from inpainting.data.listing import Listing, listing_fingerprint
 from inpainting.detectors.base import Detector
 from inpainting.errors import InputError
+from inpainting.images.files import DECODING
 from inpainting.preparing.assembly import SHEET, TABLE, NotedHoles, Preparation
 from inpainting.preparing.decoding import decode_images
 from inpainting.preparing.people import find_people
@@ -102,7 +103,7 @@ def run_stages(
     """
     divided = listing.indices(data.shares, data.split_seed)  # first, because it may refuse
     workers = os.cpu_count() or 1 if config.workers is None else config.workers
-    folder = work / f"decoded-{data.image_size}-{data.channels}"
+    folder = work / f"decoded-{data.image_size}-{data.channels}-{DECODING}"
     decoded = decode_images(listing, folder, data.channels, data.image_size, data.on_error, workers)
     if decoded.broken:
         count, first = len(decoded.broken), min(decoded.broken)
@@ -132,6 +133,7 @@ def settings_of(config: DictConfig, detector: Detector | None) -> dict[str, Any]
         "data": {key: value for key, value in data.items() if key not in ELSEWHERE},
         "mask": OmegaConf.to_container(config.mask, resolve=True),
         "detector": None,
+        "decoding": DECODING,
         **{key: config[key] for key in ("local_share", "near_duplicates", "max_file_bytes")},
     }
     if detector is not None:
