@@ -95,9 +95,7 @@ def test_pil_reads_what_is_no_ordinary_jpeg(tmp_path: Path) -> None:
     photograph().save(rgb, keep_rgb=True)
     photograph().save(odd)
     content = odd.read_bytes()
-    odd.write_bytes(
-        content[:20] + b"\x00" * 3 + content[20:]
-    )  # libjpeg warns
+    odd.write_bytes(content[:20] + b"\x00" * 3 + content[20:])  # libjpeg warns
     for path in (inks, rgb, odd):
         with Image.open(path) as opened:
             square = opened.convert("RGB").resize(
