@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from inpainting.data.arrays import TEXT
 from inpainting.data.listing import Listing
@@ -11,16 +11,23 @@ from inpainting.preparing.near_duplicates import Pair
 from inpainting.preparing.people import People
 from inpainting.preparing.selection import Selection
 
+PEOPLE = "people.csv"
+
+
+def write_table(file: IO, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Write a csv; return the number of its rows."""
+    count = 0
+    table = csv.writer(file)
+    table.writerow(header)
+    for row in rows:
+        table.writerow(row)
+        count += 1
+    return count
+
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    count = 0
     with open(path, "w", **TEXT) as file:
-        table = csv.writer(file)
-        table.writerow(header)
-        for row in rows:
-            table.writerow(row)
-            count += 1
-    return count
+        return write_table(file, header, rows)
 
 
 def write_people(

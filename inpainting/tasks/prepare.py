@@ -18,6 +18,7 @@ from inpainting.errors import InputError
 from inpainting.images.files import DECODING
 from inpainting.preparing.assembly import SHEET, TABLE, NotedHoles, Preparation
 from inpainting.preparing.decoding import decode_images
+from inpainting.preparing.disagreement import People, compare, read_people
 from inpainting.preparing.people import find_people
 from inpainting.preparing.selection import select
 from inpainting.runs.provenance import provenance
@@ -39,6 +40,7 @@ def prepare(config: DictConfig) -> None:
     """
     data = build_data(config)
     detector = build(config.detector) if config.detector else None
+    against, other = opponent(config)
     out = Path(config.out).expanduser()
     if out.exists() and not is_prepared(out) and any(out.iterdir()):
         raise InputError(f"out={out} is not empty: delete it or type another folder")
@@ -56,6 +58,8 @@ def prepare(config: DictConfig) -> None:
                 f"{key}: type another folder, or delete that one"
             )
         show_counts(out, "is complete already")
+        if against:
+            print(compare(out, listing.root, against, other, detector.threshold))
         return
     work = Path(config.work).expanduser() / source
     work.mkdir(parents=True, exist_ok=True)
@@ -69,6 +73,24 @@ def prepare(config: DictConfig) -> None:
             f"another command is preparing these files in {work}: wait for it"
         ) from None
     show_counts(out, "is complete")
+    if against:
+        print(compare(out, listing.root, against, other, detector.threshold))
+
+
+def opponent(config: DictConfig) -> tuple[Path | None, People]:
+    """Return the folder of the preparation that this one is compared with, and its people.
+
+    Raises:
+        InputError: there is no such folder, or no detector to compare it with.
+    """
+    if not config.against:
+        return None, {}
+    if not isinstance(config.against, str):
+        raise InputError(f"against={config.against}: type one folder that prepare wrote")
+    if not config.detector:
+        raise InputError("against compares two detectors: type detector=yolo or another one")
+    folder = Path(config.against).expanduser()
+    return folder, read_people(folder)
 
 
 def build_data(config: DictConfig) -> DecodedDataModule:
