@@ -13,7 +13,7 @@ TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 def read_columns(path: Path, attributes: Sequence[str]) -> tuple[list[str], list[str], np.ndarray]:
     """Read files, classes and attributes (N, A) from a csv, without holding its other columns.
 
-    Of a million lines, whole ones would take a gigabyte.
+    Whole lines would take at least four times the memory: a gigabyte for two million images.
 
     Raises:
         OSError: it cannot be read.

@@ -14,7 +14,7 @@ from inpainting.data.arrays import TEXT
 from inpainting.errors import InputError
 from inpainting.images.grid import image_grid
 from inpainting.preparing.sheet import framed
-from inpainting.preparing.writing import PEOPLE, write_table
+from inpainting.preparing.writing import PEOPLE, row_of, write_table
 
 TABLE, SHEET = "disagreements.csv", "disagreements.png"
 HERE, THERE = "red", "cyan"  # boxes of this preparation, and of the other one
@@ -33,10 +33,6 @@ class Noted:
 
     score: float
     box: tuple[float, ...]
-
-    def cells(self) -> list[str]:
-        """Return score and box for a table."""
-        return [f"{value:.3f}" for value in (self.score, *self.box)] + [""] * (4 - len(self.box))
 
 
 People = dict[str, Noted]  # by the name of the file
@@ -99,9 +95,8 @@ def compare(out: Path, root: Path, against: Path, other: People, threshold: floa
     differ = [*alone[True], *alone[False]]
     with replacing(out / TABLE, **TEXT) as file:
         header = ("file", *BOX, *(f"other_{name}" for name in BOX))
-        write_table(
-            file, header, ((one, *here[one].cells(), *other[one].cells()) for one in differ)
-        )
+        cells = ((one, *_cells(here[one]), *_cells(other[one])) for one in differ)
+        write_table(file, header, cells)
     (out / SHEET).unlink(missing_ok=True)
     if differ:
         _sheet(root, alone, here, other).save(out / SHEET)
@@ -111,6 +106,10 @@ def compare(out: Path, root: Path, against: Path, other: People, threshold: floa
         f"The detectors disagree on {share} at a score of {threshold:g}. Left out here alone: "
         f"{len(alone[True]):,}, in {against} alone: {len(alone[False]):,}{seen}"
     )
+
+
+def _cells(noted: Noted) -> list[str]:
+    return row_of((noted.score, *noted.box))
 
 
 def _sheet(root: Path, alone: dict[bool, list[str]], here: People, other: People) -> Image.Image:
