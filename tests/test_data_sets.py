@@ -228,6 +228,13 @@ def test_a_prepared_folder_is_read_as_it_is_and_checked(root):
         folder(prepared, channels=1).prepare_data()
 
 
+def test_images_that_another_version_decoded_are_not_reused(root, monkeypatch):
+    before = folder(root).folder
+    assert folder(root).folder == before
+    monkeypatch.setattr("inpainting.data.decoded.DECODING", 99)
+    assert folder(root).folder != before
+
+
 def test_further_columns_of_the_csv_are_ignored(root):
     prepared = folder(root).folder
     lines = (prepared / "val.csv").read_text().splitlines()

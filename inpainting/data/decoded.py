@@ -33,7 +33,7 @@ def _decoded(
 ) -> Iterator[np.ndarray | InputError]:
     """Yield each image, or the error of its file, in order.
 
-    Threads are enough to decode in parallel because PIL releases the GIL.
+    Threads are enough to decode in parallel because all decoders release the GIL.
     """
 
     def attempt(index: int) -> np.ndarray | InputError:
