@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from inpainting.data.imagenette import ImagenetteDataModule
 from inpainting.data.photos import PHOTOGRAPHS, PhotosDataModule
 from inpainting.data.places import PlacesDataModule
 from inpainting.data.splitting import split_indices
+from inpainting.data.table import read_columns
 from inpainting.errors import InputError
 from inpainting.images.files import read_uint8
 
@@ -246,6 +248,13 @@ def test_a_prepared_folder_is_read_as_it_is_and_checked(root):
         folder(prepared, channels=1).prepare_data()
 
 
+def test_images_that_another_version_decoded_are_not_reused(root, monkeypatch):
+    before = folder(root).folder
+    assert folder(root).folder == before
+    monkeypatch.setattr("inpainting.data.decoded.DECODING", 99)
+    assert folder(root).folder != before
+
+
 def test_further_columns_of_the_csv_are_ignored(root):
     prepared = folder(root).folder
     lines = (prepared / "val.csv").read_text().splitlines()
@@ -254,11 +263,28 @@ def test_further_columns_of_the_csv_are_ignored(root):
     assert arrays.read(prepared, "val").labels.shape == (2,)
 
 
+def test_a_large_table_is_read_without_holding_its_other_columns(tmp_path):
+    lines, columns = 5_000, 30
+    with open(tmp_path / "train.csv", "w") as file:
+        file.write("file," + "".join(f"box_{column}," for column in range(columns)) + "class\n")
+        for line in range(lines):
+            file.write(f"photographs/{line:08d}.jpg," + "123," * columns + "lake\n")
+    tracemalloc.start()
+    files, classes, attributes = read_columns(tmp_path / "train.csv", ())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert files[lines - 1] == "photographs/00004999.jpg" and set(classes) == {"lake"}
+    assert attributes.shape == (0,) and peak < 250 * lines
+
+
 def test_damaged_prepared_files_are_named(root):
     prepared = folder(root).folder
     lines = (prepared / "val.csv").read_text()
     (prepared / "val.csv").write_text(lines + "x,cats\n")
     with pytest.raises(InputError, match="val.csv has 3 lines for 2 images"):
+        arrays.read(prepared, "val")
+    (prepared / "val.csv").write_text(lines + "x\n")
+    with pytest.raises(InputError, match="line 4 of val.csv has 1 columns"):
         arrays.read(prepared, "val")
     (prepared / "val.csv").write_text(lines.replace(",dogs", ",cows").replace(",cats", ",cows"))
     with pytest.raises(InputError, match="cows"):

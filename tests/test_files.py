@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from PIL import Image
 
 from inpainting.errors import InputError
-from inpainting.images.decoding import decode
 from inpainting.images.files import Photo, read_mask, read_photo, read_uint8
 from inpainting.images.listing import list_images
 
@@ -335,22 +334,3 @@ def test_a_jpeg_mask_has_two_values(tmp_path):
     for hole in ("white", "black"):
         mask = read_mask(tmp_path / "mask.jpg", hole)[0, 0].numpy()
         assert np.array_equal(mask, (drawn > 0) if hole == "white" else (drawn == 0))
-
-
-@pytest.mark.parametrize(("side", "reduction"), [(15, 8), (30, 4), (60, 2), (80, 1)])
-def test_a_jpeg_read_at_a_reduced_size_has_the_pixels_that_pil_gives_it(tmp_path, side, reduction):
-    smooth = cv2.resize(noise(3, height=12, width=16), (322, 251), interpolation=cv2.INTER_CUBIC)
-    Image.fromarray(smooth).save(tmp_path / "photo.jpg", quality=90)
-    with Image.open(tmp_path / "photo.jpg") as opened:
-        opened.draft("RGB", (2 * side, 2 * side))
-        expected = np.asarray(opened)
-    stored = decode(tmp_path / "photo.jpg", draft=("RGB", 2 * side))
-    np.testing.assert_array_equal(stored.pixels, expected)
-    assert stored.size == (322, 251) and stored.reduction == reduction
-
-
-def test_a_truncated_jpeg_is_refused_at_a_reduced_size_too(tmp_path):
-    Image.fromarray(noise(3, height=300, width=300)).save(tmp_path / "cut.jpg")
-    (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:20_000])
-    with pytest.raises(InputError, match=r"cut\.jpg cannot be read as an image"):
-        read_uint8(tmp_path / "cut.jpg", 3, 20)

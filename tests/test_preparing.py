@@ -138,8 +138,8 @@ def test_counts_and_scores_are_noted(prepared: Path) -> None:
         "file": "wood/033.png", "score": 0, "persons": "1", "left": "0.100", "top": "0.200",
         "right": "0.500", "bottom": "0.750", "split": "left out",
     }  # fmt: skip
-    assert float(scores["wood/033.png"]["score"]) == pytest.approx(132 / 255, abs=1e-3)
-    assert scores["lake/000.png"]["score"] == "0.000" and scores["lake/000.png"]["left"] == ""
+    assert float(scores["wood/033.png"]["score"]) == pytest.approx(132 / 255, abs=1e-6)
+    assert scores["lake/000.png"]["score"] == "0.000000" and scores["lake/000.png"]["left"] == ""
     (broken,) = lines(prepared / "out/broken.csv")
     assert broken["file"] == "lake/zzz.png" and "cannot be read" in broken["reason"]
 
@@ -238,6 +238,48 @@ def test_a_finished_folder_is_left_alone_and_another_setting_refused(
     assert "another detector" in failure("prepare", *arguments, "detector.threshold=.3")
     assert "another data" in failure("prepare", *arguments, "data.split_seed=3")
     assert {path: path.stat().st_mtime_ns for path in (prepared / "out").iterdir()} == before
+
+
+def test_photographs_on_which_two_detectors_disagree_are_shown(
+    prepared: Path, command: Callable, failure: Callable, capsys, monkeypatch, tmp_path: Path
+) -> None:
+    small(monkeypatch)
+    out, other = tmp_path / "out", tmp_path / "other"
+    shutil.copytree(prepared / "out", out)
+    other.mkdir()
+    table = (out / "people.csv").read_text().splitlines()
+    at = {row.split(",")[0]: number for number, row in enumerate(table)}
+    table[at["wood/001.png"]] = "wood/001.png,0.900,1,0.500,0.500,0.900,0.900,left out"
+    table[at["wood/055.png"]] = "wood/055.png,0.000,0,,,,,train"
+    (other / "people.csv").write_text("\n".join(table[:-1]) + "\n")  # one photograph is not there
+    typed_here = typed(
+        prepared / "root", out, f"work={prepared}/cache/preparing", "near_duplicates=0", *REDS
+    )
+    before = content(out)
+    command("prepare", *typed_here, f"against={other}")
+    said = capsys.readouterr().out
+    assert (
+        "disagree on 2 of 58 photographs (3.4%) at a score of 0.5. Left out here alone: 1" in said
+    )
+    first, second = lines(out / "disagreements.csv")
+    assert first == {
+        "file": "wood/055.png", "score": "0.862745", "left": "0.100", "top": "0.200",
+        "right": "0.500", "bottom": "0.750", "other_score": "0.000000", "other_left": "",
+        "other_top": "", "other_right": "", "other_bottom": "",
+    }  # fmt: skip
+    assert second["file"] == "wood/001.png" and second["other_score"] == "0.900000"
+    assert (second["score"], second["other_left"]) == ("0.015686", "0.500")
+    sheet = np.asarray(Image.open(out / "disagreements.png"))
+    for colour in ((255, 0, 0), (0, 255, 255)):  # a box of each
+        assert (sheet == colour).all(2).sum() > 50
+    assert before.items() <= content(out).items()
+    for wrong, reason in {
+        "nowhere": "people.csv there cannot be read",
+        "[a,b]": "one fold",
+    }.items():
+        assert reason in failure("prepare", *typed_here, f"against={wrong}")
+    none = typed(prepared / "root", tmp_path / "none", "detector=none", f"against={other}")
+    assert "type detector=yolo" in failure("prepare", *none)
 
 
 def test_what_cannot_be_prepared_is_refused_at_once(failure: Callable, tmp_path: Path) -> None:

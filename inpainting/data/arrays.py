@@ -25,13 +25,12 @@ import numpy as np
 
 from inpainting.data.checksums import check_unchanged, sha256_of
 from inpainting.data.joined import JoinedArrays
+from inpainting.data.table import TEXT, read_columns
 from inpainting.errors import InputError
 
 VERSION = 1
 SPLITS = ("train", "val", "test")
 MANIFEST = "manifest.json"
-# File names on Linux are bytes; surrogateescape keeps those that are not UTF-8 intact in the csv.
-TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 
 
 @dataclass(frozen=True)
@@ -205,10 +204,8 @@ def read(folder: Path, split: str) -> Split:
     try:
         shape = tuple(manifest["splits"][split]["shape"])
         images = _opened(folder, split, manifest["splits"][split].get("files", ()))
-        with open(lines, **TEXT) as table:
-            rows = list(csv.DictReader(table))
         names = manifest.get("attributes", [])  # older folders have none
-        attributes = np.array([[row[name] for name in names] for row in rows], dtype=np.float32)
+        files, classes, attributes = read_columns(lines, names)
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise InputError(
             f"{folder} has no readable {split} split ({error}): delete the folder"
@@ -220,16 +217,17 @@ def read(folder: Path, split: str) -> Split:
         )
     described = manifest["splits"][split]
     # A csv may gain columns; folders of earlier versions have a checksum of the array alone.
-    files = described.get("files") or {f"{split}.npy": described.get("sha256")}
-    digests = {name: digest for name, digest in files.items() if name.endswith(".npy")}
+    digests = described.get("files") or {f"{split}.npy": described.get("sha256")}
+    digests = {name: digest for name, digest in digests.items() if name.endswith(".npy")}
     check_unchanged(folder, digests, prod(shape))
-    if len(rows) != len(images):
-        raise InputError(f"{lines} has {len(rows)} lines for {len(images)} images: delete {folder}")
+    if len(files) != len(images):
+        raise InputError(
+            f"{lines} has {len(files)} lines for {len(images)} images: delete {folder}"
+        )
     label = {name: index for index, name in enumerate(manifest["classes"])}
-    if label and (unknown := {row["class"] for row in rows} - set(label)):
+    if label and (unknown := set(classes) - set(label)):
         raise InputError(
             f"{lines} has classes that the manifest lacks ({min(unknown)}): delete {folder}"
         )
-    labels = np.array([label[row["class"]] for row in rows], dtype=np.int64) if label else None
-    files = [row["file"] for row in rows]
+    labels = np.array([label[name] for name in classes], dtype=np.int64) if label else None
     return Split(images, files, labels, attributes if names else None, tuple(names))

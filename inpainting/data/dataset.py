@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from inpainting.data.ahead import read_ahead
 from inpainting.data.arrays import Split
 from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind
@@ -36,6 +37,7 @@ class ImageDataset(Dataset):
     def __getitems__(self, indices: list[int]) -> Batch:
         """Return the batch of these indices, with uint8 image (B, H, W, C) and mask (B, H, W)."""
         order = np.asarray(indices)
+        read_ahead(self.split.images, order)
         batch = {
             "image": torch.from_numpy(self.split.images[order]),
             "index": torch.from_numpy(order),

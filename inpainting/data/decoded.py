@@ -19,7 +19,7 @@ from inpainting.data.arrays import Split
 from inpainting.data.base import InpaintingDataModule
 from inpainting.data.listing import Listing, joined, listing_fingerprint
 from inpainting.errors import InputError
-from inpainting.images.files import read_uint8
+from inpainting.images.files import DECODING, read_uint8
 from inpainting.values import Share, Side
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def _decoded(
 ) -> Iterator[np.ndarray | InputError]:
     """Yield each image, or the error of its file, in order.
 
-    Threads are enough to decode in parallel because PIL releases the GIL.
+    Threads are enough to decode in parallel because all decoders release the GIL.
     """
 
     def attempt(index: int) -> np.ndarray | InputError:
@@ -226,7 +226,8 @@ class DecodedDataModule(InpaintingDataModule):
             "split_seed": self.split_seed,
             "on_error": self.on_error,
         }
-        folder = self.cache / listing_fingerprint(listing, settings)
+        version = {"decoding": DECODING}
+        folder = self.cache / listing_fingerprint(listing, settings | version)
         self.cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):  # another process may be decoding the same files
             if not folder.exists():

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from inpainting.errors import InputError
 from inpainting.images.exif import for_filled_copy
+from inpainting.images.jpeg import drafted, read_bytes
 
 ORIENTATION, BITS_PER_SAMPLE = 274, 258  # EXIF and TIFF tags
 UPRIGHT = {  # EXIF orientation: the operation that turns the stored pixels upright
@@ -39,7 +41,7 @@ def _has_16_bits(opened: Image.Image) -> bool:
     return any(";16" in f"{opened.mode} {tile.args}" for tile in opened.tile)
 
 
-def _read_16_bits(path: Path) -> np.ndarray:
+def _read_16_bits(path: str | Path) -> np.ndarray:
     """Read the pixels through OpenCV, because PIL has no 16-bit colour."""
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
@@ -64,27 +66,6 @@ def eight_bit_pixels(opened: Image.Image, name: str | Path) -> np.ndarray:
     return np.asarray(converted).reshape(opened.height, opened.width, len(mode))
 
 
-REDUCED = {
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
-
-
-def _read_reduced(path: Path, opened: Image.Image, reduction: int) -> np.ndarray:
-    """Read a JPEG at a reduced size: through OpenCV, which is a little faster than PIL.
-
-    Both give the same pixels, because both decode with libjpeg. What OpenCV refuses, such as a
-    truncated file, is left to PIL, which says what is wrong with it.
-    """
-    if opened.mode == "RGB":
-        flags = REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), flags)
-        if pixels is not None and pixels.shape[:2] == (opened.height, opened.width):
-            return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-    return eight_bit_pixels(opened, path)
-
-
 class Stored(NamedTuple):
     """The pixels of a decoded file, not yet turned upright, and its metadata.
 
@@ -105,29 +86,38 @@ class Stored(NamedTuple):
     exif: bytes | None
 
 
-def _decode(path: Path, draft: tuple[str, int] | None) -> Stored:
+def _orientation(opened: Image.Image) -> int:
+    orientation = opened.getexif().get(ORIENTATION, 1)
+    return orientation if orientation in UPRIGHT else 1  # some cameras write 0
+
+
+def _drafted(path: str | Path, mode: str, least: int) -> Stored | None:
+    """Decode a JPEG at a reduced size; None for what is left to PIL."""
+    content = read_bytes(path)
+    image = drafted(content, mode == "L", least) if content else None
+    if image is None:
+        return None
+    orientation = 1
+    if image.metadata:
+        with Image.open(BytesIO(content)) as opened:
+            orientation = _orientation(opened)
+    return Stored(image.pixels, orientation, None, image.size, image.reduction, None)
+
+
+def _decode(path: str | Path) -> Stored:
     # Pass a file object: by name, PIL would memory-map a TIFF and swap the sides of a rotated one.
     with open(path, "rb") as file, Image.open(file) as opened:
-        size, reduction = opened.size, 1
-        if draft and (drafted := opened.draft(draft[0], (draft[1], draft[1]))):
-            reduction = round(size[0] / drafted[1][2])
         deep = _has_16_bits(opened)
-        if reduction > 1:
-            pixels = _read_reduced(path, opened, reduction)
-        else:
-            pixels = _read_16_bits(path) if deep else eight_bit_pixels(opened, path)
-        if reduction == 1:
-            size = pixels.shape[1], pixels.shape[0]  # loading a TIFF may have rotated it
+        pixels = _read_16_bits(path) if deep else eight_bit_pixels(opened, path)
+        size = pixels.shape[1], pixels.shape[0]  # loading a TIFF may have rotated it
         # Both libraries have turned a TIFF upright, but only PIL has dropped the orientation tag.
-        upright = deep and opened.format == "TIFF"
-        orientation = 1 if upright else opened.getexif().get(ORIENTATION, 1)
-        orientation = orientation if orientation in UPRIGHT else 1  # some cameras write 0
+        orientation = 1 if deep and opened.format == "TIFF" else _orientation(opened)
         # A profile describes the colours of the file, which converting these modes has changed.
         same_colours = opened.mode not in ("CMYK", "LAB", "YCbCr")
         profile = opened.info.get("icc_profile") if same_colours else None
-        metadata = opened.info.get("exif") if draft is None else None
+        metadata = opened.info.get("exif")
     exif = for_filled_copy(metadata) if metadata else None
-    return Stored(pixels, orientation, profile, size, reduction, exif)
+    return Stored(pixels, orientation, profile, size, 1, exif)
 
 
 def decode(path: str | Path, draft: tuple[str, int] | None = None) -> Stored:
@@ -138,14 +128,14 @@ def decode(path: str | Path, draft: tuple[str, int] | None = None) -> Stored:
 
     Args:
         path: the file
-        draft: colour mode ("L" or "RGB") and the smallest acceptable side in pixels, which allow
-            PIL to decode a JPEG at a reduced size
+        draft: colour mode ("L" or "RGB") and the smallest acceptable side in pixels: an ordinary
+            JPEG is then decoded at a reduced size, and without its profile and EXIF data
 
     Raises:
         InputError: the file does not exist, cannot be read as an image or has 32-bit pixels.
     """
     try:
-        return _decode(Path(path), draft)
+        return (_drafted(path, *draft) if draft else None) or _decode(path)
     except InputError:
         raise
     except FileNotFoundError:

@@ -19,7 +19,7 @@ from inpainting.preparing.people import People
 from inpainting.preparing.progress import stage
 from inpainting.preparing.selection import Selection
 from inpainting.preparing.sheet import contact_sheet
-from inpainting.preparing.writing import write_broken, write_near_duplicates, write_people
+from inpainting.preparing.writing import PEOPLE, write_broken, write_near_duplicates, write_people
 
 TABLE, SHEET = "counts.md", "sheet.png"
 
@@ -122,9 +122,7 @@ class Preparation:
 
     def _write_tables(self, folder: Path) -> str:
         if self.people is not None:
-            write_people(
-                folder / "people.csv", self.listing, self.people, self.selection, self.threshold
-            )
+            write_people(folder / PEOPLE, self.listing, self.people, self.selection, self.threshold)
         if self.decoded.broken:
             write_broken(folder / "broken.csv", self.listing, self.decoded.broken)
         near = None

@@ -1,5 +1,6 @@
 """The contact sheet: photographs that were kept and left out, with the boxes that decided."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,19 +52,36 @@ def contact_sheet(
 
 
 def _drawn(listing: Listing, index: int, people: People | None, threshold: float) -> Tensor:
-    """Return a photograph with its boxes and scores, (3, CELL, CELL) in [0, 1]."""
-    pixels = read_shrunk(Path(listing.root, listing.files[index]), CELL)
+    """Return a photograph with its boxes and its score, (3, CELL, CELL) in [0, 1]."""
+    found = people.of(index) if people is not None else np.empty((0, 5))
+    boxes = [  # the highest score is drawn last
+        (box, ABOVE if score >= threshold else BELOW) for score, *box in found[::-1].tolist()
+    ]
+    text = f"{found[0, 0]:.2f}" if len(found) else ""
+    return framed(Path(listing.root, listing.files[index]), boxes, CELL, text)
+
+
+def framed(
+    path: Path, boxes: Sequence[tuple[Sequence[float], str]], cell: int, text: str = ""
+) -> Tensor:
+    """Return a photograph with boxes on it, (3, cell, cell) in [0, 1].
+
+    Args:
+        path: the file
+        boxes: the edges of each (left, top, right, bottom), as shares of the sides, and its colour
+        cell: side of the square that the photograph is fitted into, in pixels
+        text: in the upper left corner
+    """
+    pixels = read_shrunk(path, cell)
     height, width = pixels.shape[:2]
-    tile = Image.new("RGB", (CELL, CELL), "lightgrey")
-    left, top = (CELL - width) // 2, (CELL - height) // 2
+    tile = Image.new("RGB", (cell, cell), "lightgrey")
+    left, top = (cell - width) // 2, (cell - height) // 2
     tile.paste(Image.fromarray(pixels), (left, top))
     draw, font = ImageDraw.Draw(tile), ImageFont.load_default(size=14)
-    found = people.of(index) if people is not None else np.empty((0, 5))
-    for score, x0, y0, x1, y1 in found[::-1].tolist():  # the highest score is drawn last
+    for (x0, y0, x1, y1), colour in boxes:
         edges = (left + x0 * width, top + y0 * height, left + x1 * width, top + y1 * height)
-        draw.rectangle(edges, outline=ABOVE if score >= threshold else BELOW, width=2)
-    if len(found):
-        text = f"{found[0, 0]:.2f}"
+        draw.rectangle(edges, outline=colour, width=2)
+    if text:
         draw.rectangle((0, 0, 34, 17), fill="black")
         draw.text((3, 0), text, "white", font)
     return torch.from_numpy(np.array(tile)).permute(2, 0, 1) / 255

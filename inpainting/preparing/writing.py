@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from inpainting.data.arrays import TEXT
 from inpainting.data.listing import Listing
@@ -11,16 +11,32 @@ from inpainting.preparing.near_duplicates import Pair
 from inpainting.preparing.people import People
 from inpainting.preparing.selection import Selection
 
+PEOPLE = "people.csv"
+
+
+def write_table(file: IO, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Write a csv; return the number of its rows."""
+    count = 0
+    table = csv.writer(file)
+    table.writerow(header)
+    for row in rows:
+        table.writerow(row)
+        count += 1
+    return count
+
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    count = 0
     with open(path, "w", **TEXT) as file:
-        table = csv.writer(file)
-        table.writerow(header)
-        for row in rows:
-            table.writerow(row)
-            count += 1
-    return count
+        return write_table(file, header, rows)
+
+
+def row_of(found: Sequence[float]) -> list[str]:
+    """Return the cells of a score and, unless nobody was found, of the edges of the person's box.
+
+    A score has six digits, so that it is on the same side of a threshold as before it was rounded.
+    """
+    score, *edges = found
+    return [f"{score:.6f}", *(f"{edge:.3f}" for edge in edges), *[""] * (4 - len(edges))]
 
 
 def write_people(
@@ -35,7 +51,7 @@ def write_people(
         names = selection.names()
         for index, file in enumerate(listing.files):
             found = people.of(index)
-            first = [f"{value:.3f}" for value in found[0]] if len(found) else ["0.000", *[""] * 4]
+            first = row_of(found[0].tolist() if len(found) else [0])
             persons = int((found[:, 0] >= threshold).sum())
             broken = "broken" if selection.broken[index] else ""
             yield file, first[0], persons, *first[1:], names[index] or broken or "left out"

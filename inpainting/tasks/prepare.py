@@ -15,8 +15,10 @@ from inpainting.data.decoded import DecodedDataModule
 from inpainting.data.listing import Listing, listing_fingerprint
 from inpainting.detectors.base import Detector
 from inpainting.errors import InputError
+from inpainting.images.files import DECODING
 from inpainting.preparing.assembly import SHEET, TABLE, NotedHoles, Preparation
 from inpainting.preparing.decoding import decode_images
+from inpainting.preparing.disagreement import People, compare, read_people
 from inpainting.preparing.people import find_people
 from inpainting.preparing.selection import select
 from inpainting.runs.provenance import provenance
@@ -38,6 +40,7 @@ def prepare(config: DictConfig) -> None:
     """
     data = build_data(config)
     detector = build(config.detector) if config.detector else None
+    against, other = opponent(config)
     out = Path(config.out).expanduser()
     if out.exists() and not is_prepared(out) and any(out.iterdir()):
         raise InputError(f"out={out} is not empty: delete it or type another folder")
@@ -55,6 +58,8 @@ def prepare(config: DictConfig) -> None:
                 f"{key}: type another folder, or delete that one"
             )
         show_counts(out, "is complete already")
+        if against:
+            print(compare(out, listing.root, against, other, detector.threshold))
         return
     work = Path(config.work).expanduser() / source
     work.mkdir(parents=True, exist_ok=True)
@@ -68,6 +73,24 @@ def prepare(config: DictConfig) -> None:
             f"another command is preparing these files in {work}: wait for it"
         ) from None
     show_counts(out, "is complete")
+    if against:
+        print(compare(out, listing.root, against, other, detector.threshold))
+
+
+def opponent(config: DictConfig) -> tuple[Path | None, People]:
+    """Return the folder of the preparation that this one is compared with, and its people.
+
+    Raises:
+        InputError: there is no such folder, or no detector to compare it with.
+    """
+    if not config.against:
+        return None, {}
+    if not isinstance(config.against, str):
+        raise InputError(f"against={config.against}: type one folder that prepare wrote")
+    if not config.detector:
+        raise InputError("against compares two detectors: type detector=yolo or another one")
+    folder = Path(config.against).expanduser()
+    return folder, read_people(folder)
 
 
 def build_data(config: DictConfig) -> DecodedDataModule:
@@ -103,7 +126,7 @@ def run_stages(
     divided = listing.indices(data.shares, data.split_seed)  # first, because it may refuse
     workers = os.cpu_count() or 1 if config.workers is None else config.workers
     side = data.stored_size
-    folder = work / f"decoded-{side}-{data.channels}"
+    folder = work / f"decoded-{side}-{data.channels}-{DECODING}"
     decoded = decode_images(listing, folder, data.channels, side, data.on_error, workers)
     if decoded.broken:
         count, first = len(decoded.broken), min(decoded.broken)
@@ -133,6 +156,7 @@ def settings_of(config: DictConfig, detector: Detector | None) -> dict[str, Any]
         "data": {key: value for key, value in data.items() if key not in ELSEWHERE},
         "mask": OmegaConf.to_container(config.mask, resolve=True),
         "detector": None,
+        "decoding": DECODING,
         **{key: config[key] for key in ("local_share", "near_duplicates", "max_file_bytes")},
     }
     if detector is not None:
