@@ -69,5 +69,8 @@ def test_a_batch_has_the_rows_that_were_asked_for(tmp_path: Path) -> None:
     order = [29, 0, 10, 9, 9]
     for images in (JoinedArrays(arrays), arrays[0], whole, whole[::-1]):
         rows = [index % len(images) for index in order]
-        batch = ImageDataset(Split(images, [""] * len(images))).__getitems__(rows)
+        dataset = ImageDataset(Split(images, [""] * len(images)))
+        assert not dataset.cold
+        dataset.cold = True  # as those of more than two gigabytes
+        batch = dataset.__getitems__(rows)
         np.testing.assert_array_equal(batch["image"].numpy(), [images[row] for row in rows])

@@ -1,6 +1,7 @@
 """A data set that reads whole batches, and the fixed hole of each image."""
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch.utils.data import Dataset
 
 from inpainting.data.ahead import read_ahead
 from inpainting.data.arrays import Split
+from inpainting.data.checksums import CHECKED
 from inpainting.errors import InputError
 from inpainting.masks.drawing import Kind
 from inpainting.rng import seed_from
@@ -28,6 +30,8 @@ class ImageDataset(Dataset):
 
     def __init__(self, split: Split, masks: np.ndarray | None = None, columns: Sequence[int] = ()):
         self.split, self.masks = split, masks
+        # Smaller arrays are in memory: they were read for their checksums.
+        self.cold = prod(split.images.shape) > CHECKED
         self.attributes = split.attributes[:, list(columns)] if columns else None
 
     def __len__(self) -> int:
@@ -37,7 +41,8 @@ class ImageDataset(Dataset):
     def __getitems__(self, indices: list[int]) -> Batch:
         """Return the batch of these indices, with uint8 image (B, H, W, C) and mask (B, H, W)."""
         order = np.asarray(indices)
-        read_ahead(self.split.images, order)
+        if self.cold:
+            read_ahead(self.split.images, order)
         batch = {
             "image": torch.from_numpy(self.split.images[order]),
             "index": torch.from_numpy(order),
