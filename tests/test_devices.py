@@ -194,7 +194,10 @@ def test_two_processes_resume_within_an_epoch(by_two: Path) -> None:
     assert_same_run(by_two / "whole", by_two / "parts")
 
 
-@pytest.mark.parametrize("model", SMALL)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(m, marks=() if m in ("glcic", "ddpm") else pytest.mark.slow) for m in SMALL],
+)
 def test_bf16_trains_and_its_checkpoint_is_float32(command, tmp_path: Path, model: str) -> None:
     command("train", *small(model), "trainer.precision=bf16-mixed", "hydra.run.dir=half")
     state = torch.load(tmp_path / "half/checkpoints/best.ckpt", weights_only=True)["state_dict"]

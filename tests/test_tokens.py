@@ -312,7 +312,7 @@ def test_weights_that_were_loaded_are_not_started_anew(command, tmp_path: Path) 
     assert torch.equal(first[name], second[name])
 
 
-@pytest.mark.parametrize("model", ["token_bert", "token_gpt"])
+@pytest.mark.parametrize("model", ["token_bert", pytest.param("token_gpt", marks=pytest.mark.slow)])
 def test_a_run_keeps_its_tokenizer(command, tmp_path: Path, model: str) -> None:
     command("train", *small(model), "trainer.max_epochs=1", "hydra.run.dir=run")
     numbers = json.loads((tmp_path / "run/metrics.json").read_text())
