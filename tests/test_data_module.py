@@ -117,6 +117,11 @@ def test_a_region_of_a_larger_image_is_averaged_or_keeps_its_detail() -> None:
     noise = torch.rand((2, 3, 48, 48), generator=generator)
     whole = FlipZoom(flip=False, side=16)(noise, generator)
     torch.testing.assert_close(whole, torch.nn.functional.avg_pool2d(noise, 3))
+    for side in (40, 20):  # no whole multiples
+        shrunk = FlipZoom(flip=False, side=16)(stripes[..., :side, :side], generator)
+        assert shrunk.std() < 0.2  # 0.29 without averaging
+    with pytest.raises(InputError, match="type data.augment.side=32"):
+        tiny(augment=FlipZoom(side=8))
     regions = FlipZoom(zoom=3, side=16)(stripes, generator)
     contrast = regions.flatten(1).std(1)
     assert contrast.max() > 0.15 > 0.05 > contrast.min()  # averages of a whole image have none

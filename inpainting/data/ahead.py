@@ -1,6 +1,7 @@
 """Rows of a memory-mapped array, asked of the disk before they are read."""
 
 import mmap
+from contextlib import suppress
 
 import numpy as np
 
@@ -31,4 +32,5 @@ def read_ahead(images: np.ndarray | JoinedArrays, rows: np.ndarray) -> None:
         pages = starts - starts % mmap.PAGESIZE
         lengths = starts + size - pages
         for page, length in zip(pages.tolist(), lengths.tolist(), strict=True):
-            images.base.madvise(WILL_NEED, page, length)
+            with suppress(OSError):  # it is advice alone
+                images.base.madvise(WILL_NEED, page, length)

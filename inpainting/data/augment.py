@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import ceil
 from typing import Annotated, ClassVar
 
 import torch
@@ -40,9 +41,9 @@ class FlipZoom:
         theta[:, 0, 0], theta[:, 1, 1] = share * mirror, share
         theta[:, 0, 2] = (2 * draws[2] - 1) * slack
         theta[:, 1, 2] = (2 * draws[3] - 1) * slack
-        # Where the results are smaller, each of their pixels is the mean of several, which keeps a
-        # whole image free of aliasing.
-        finer = max(1, round(height / size[0]))
+        # Where the results are smaller, each of their pixels is the mean of several, so that little
+        # of a whole image is aliased.
+        finer = max(1, ceil(height / size[0]))
         shape = [count, channels, size[0] * finer, size[1] * finer]
         grid = F.affine_grid(theta, shape, align_corners=False)
         moved = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)

@@ -83,6 +83,9 @@ class InpaintingDataModule(LightningDataModule):
                 raise InputError(f"data.{key}={size}: type 1 or more")
         if train_holes not in ("dynamic", "fixed"):
             raise InputError(f"data.train_holes={train_holes}: type dynamic or fixed")
+        side = getattr(augment, "side", None)
+        if side not in (None, image_size):
+            raise InputError(f"data.augment.side={side}: type data.augment.side={image_size}")
         self.train_holes, self.attributes = train_holes, list(attributes)
         self.mask, self.image_size, self.channels = mask, image_size, channels
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size

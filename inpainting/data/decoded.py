@@ -107,7 +107,7 @@ def check_prepared(folder: Path, image_size: int, channels: int) -> None:
         if (height, width) != (image_size, image_size):
             raise InputError(
                 f"{folder} holds {split} images of {height}x{width} px, not {image_size}: type "
-                f"data.image_size={height}, or prepare the images again"
+                f"data.image_size={height} and no larger data.decoded_size, or prepare them again"
             )
         if depth != channels:
             raise InputError(f"{folder} has {depth} channels: type data.channels={depth}")

@@ -30,12 +30,14 @@ class NotedHoles:
 
     Attributes:
         mask: kind of hole
+        side: of the images that a training uses, in pixels; they may be stored larger
         seed: of the holes of the training images
         eval_mask_seed: of the holes of validation and test
         local_share: side of the local crop as a share of the image's side
     """
 
     mask: Kind
+    side: int
     seed: int
     eval_mask_seed: int
     local_share: float
@@ -111,8 +113,8 @@ class Preparation:
     def _rows(self, split: str, advance: Any) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
         indices = self.selection.splits[split]
         files = [self.listing.files[index] for index in indices]
-        holes, side = self.holes, self.decoded.shape[0]
-        boxes = hole_columns(holes.mask, files, side, holes.local_share, *holes.key(split))
+        holes = self.holes
+        boxes = hole_columns(holes.mask, files, holes.side, holes.local_share, *holes.key(split))
         images = self.decoded.read(indices)
         for number, (index, image, box) in enumerate(zip(indices, images, boxes, strict=True)):
             yield image, self.listing.row(index) | box

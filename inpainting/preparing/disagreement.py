@@ -120,7 +120,7 @@ def _sheet(root: Path, alone: dict[bool, list[str]], here: People, other: People
         return framed(root / file, [(box, colour) for box, colour in boxes if box], CELL)
 
     rows, scores = {}, {}
-    for first, where in ((True, "here (red)"), (False, "there (blue)")):
+    for first, where in ((True, "here (red)"), (False, "there (cyan)")):
         files = alone[first]
         parts = {"the surest": files[:COLUMNS], "the least sure": files[COLUMNS:][-COLUMNS:]}
         for part, names in parts.items():

@@ -33,10 +33,11 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
 def row_of(found: Sequence[float]) -> list[str]:
     """Return the cells of a score and, unless nobody was found, of the edges of the person's box.
 
-    A score has six digits, so that it is on the same side of a threshold as before it was rounded.
+    A score has nine digits, which tell any two of 32 bits apart, so that rounding moves none across
+    a threshold.
     """
     score, *edges = found
-    return [f"{score:.6f}", *(f"{edge:.3f}" for edge in edges), *[""] * (4 - len(edges))]
+    return [f"{score:.9g}", *(f"{edge:.3f}" for edge in edges), *[""] * (4 - len(edges))]
 
 
 def write_people(

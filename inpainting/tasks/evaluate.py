@@ -33,7 +33,7 @@ def evaluate(config: DictConfig, folder: Path) -> None:
 def meet_same_holes(config: DictConfig) -> None:
     """Take over the images, the holes and the metrics of the run that `holes_of` names.
 
-    What is typed about metrics holds instead of the run's.
+    Once anything is typed about metrics, none of the run's are taken.
 
     Raises:
         InputError: the folder holds no run, or its configuration is not to be trusted.
@@ -41,7 +41,7 @@ def meet_same_holes(config: DictConfig) -> None:
     run = Run.open(config.holes_of, "holes_of")
     config.eval_mask_seed = run.config.eval_mask_seed
     typed = HydraConfig.get().overrides.task
-    own = any(text.lstrip("+~").startswith(("metrics=", "metrics.")) for text in typed)
+    own = any(text.lstrip("+~").startswith("metrics") for text in typed)
     for key in ("data", "mask") if own else ("data", "mask", "metrics"):
         config[key] = run.part(key, config)
 

@@ -4,6 +4,8 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,28 +55,50 @@ def prepare(config: DictConfig) -> None:
         before = read_manifest(out)["settings"]
         if before != settings:
             key = next(key for key in settings if before.get(key) != settings[key])
+            if key == "decoding":
+                raise InputError(
+                    f"out={out} was prepared by an earlier version, which decodes otherwise: train "
+                    "on it as it is, or type another folder"
+                )
             raise InputError(
                 f"out={out} holds images that were prepared from other files or with another "
                 f"{key}: type another folder, or delete that one"
             )
         show_counts(out, "is complete already")
         if against:
-            print(compare(out, listing.root, against, other, detector.threshold))
+            with locked(out):
+                print(compare(out, listing.root, against, other, detector.threshold))
         return
     work = Path(config.work).expanduser() / source
     work.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(work / ".lock", timeout=0):
-            made = run_stages(config, data, listing, detector, work)
-            details = provenance(("pillow", "ultralytics"))
-            made.write(out, settings, details, config.max_file_bytes)
-    except Timeout:
-        raise InputError(
-            f"another command is preparing these files in {work}: wait for it"
-        ) from None
+    with locked(work):
+        made = run_stages(config, data, listing, detector, work)
+        details = provenance(("pillow", "ultralytics"))
+        made.write(out, settings, details, config.max_file_bytes)
     show_counts(out, "is complete")
     if against:
-        print(compare(out, listing.root, against, other, detector.threshold))
+        with locked(out):
+            print(compare(out, listing.root, against, other, detector.threshold))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other commands from writing to a folder.
+
+    Raises:
+        InputError: another command is writing to it.
+    """
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"another command is preparing these files in {folder}: wait for it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def opponent(config: DictConfig) -> tuple[Path | None, People]:
@@ -144,7 +168,9 @@ def run_stages(
         people=people,
         threshold=threshold,
         selection=select(listing, divided, decoded.broken, people, threshold),
-        holes=NotedHoles(data.mask, data.seed, data.eval_mask_seed, config.local_share),
+        holes=NotedHoles(
+            data.mask, data.image_size, data.seed, data.eval_mask_seed, config.local_share
+        ),
         near_duplicates=config.near_duplicates,
     )
 

@@ -69,6 +69,11 @@ def trained_tokenizer(
     """
     check_whole("tokenizer.weights.steps", steps, 1)
     check_whole("tokenizer.weights.batch_size", batch_size, 1)
+    if data.stored_size != data.image_size:
+        raise InputError(
+            f"data.decoded_size={data.stored_size}: a tokenizer learns from stored images; type "
+            "data.decoded_size=null"
+        )
     split, test = (data.datasets[name].split for name in ("train", "test"))
     side = split.images.shape[1]
     if side % tokenizer.stride:

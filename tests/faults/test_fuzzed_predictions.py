@@ -131,10 +131,11 @@ def test_no_prediction_crashes_or_changes_a_known_pixel(
     command("predict", *typed, "input=images", "masks=masks", "out=filled")
     said = capsys.readouterr().out
     outputs = {path.stem: path for path in (tmp_path / "filled").glob("*.png")}
-    assert outputs.keys() <= written.keys()
+    assert outputs.keys() <= written.keys() and len(outputs) >= 0.8 * len(written)
+    left_out = [line for line in said.splitlines() if line.startswith("Left out")]
     for stem, (seen, hidden) in written.items():
         if stem not in outputs:
-            assert f"{stem}." in said, f"{stem} was left out without a word"
+            assert any(f"{stem}." in line for line in left_out), f"{stem}: not a word"
             continue
         filled = cv2.imread(str(outputs[stem]), cv2.IMREAD_UNCHANGED)
         filled = filled.reshape(*filled.shape[:2], -1)
