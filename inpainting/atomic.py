@@ -5,7 +5,6 @@ over the target, which keeps its old content until then. The temporary folder of
 used: moving a file from there to another file system would copy it, and a copy can be interrupted.
 """
 
-import errno
 import json
 import os
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from inpainting.errors import NOTHING_WRITTEN
 
 
 @contextmanager
@@ -37,7 +36,7 @@ def replacing(path: Path, mode: str = "w", **options: Any) -> Iterator[IO]:
         os.replace(part, path)
     except OSError as error:
         # Only what opens a file names it, and a full disk is noticed by what writes.
-        if error.errno in NO_ROOM and not error.filename:
+        if error.errno in NOTHING_WRITTEN and not error.filename:
             error.filename = str(path)
         raise
     finally:

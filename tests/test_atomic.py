@@ -1,6 +1,7 @@
 """What a later command reads is written whole or not at all."""
 
 import errno
+import logging
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import torch
 from lightning import LightningModule, Trainer
 
 from inpainting.atomic import replacing, write_checkpoint, write_text
+from inpainting.runs.log_file import LogFile
 from inpainting.trainer.checkpoint_io import AtomicCheckpointIO
 
 
@@ -39,6 +41,16 @@ def test_a_full_disk_is_named_as_such_whatever_torch_makes_of_it(
     assert raised.value.errno == errno.ENOSPC and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_log_on_a_full_disk_is_silent_and_other_faults_are_not(capsys) -> None:
+    log = logging.Logger("full")
+    log.addHandler(LogFile("/dev/full"))
+    log.info("a line")
+    assert capsys.readouterr().err == ""
+    log.info("%d images", "many")
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_a_checkpoint_never_passes_through_the_folder_for_temporary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +73,7 @@ def test_the_trainer_saves_that_way(composed, tmp_path: Path, monkeypatch) -> No
 
 WRITER = """
 import sys, torch
+from inpainting.runs.log_file import LogFile
 from inpainting.trainer.checkpoint_io import AtomicCheckpointIO
 for i in range(10**9):
     AtomicCheckpointIO().save_checkpoint({"i": i, "x": torch.zeros(10**6)}, sys.argv[1])

@@ -28,6 +28,7 @@ from inpainting.data.splitting import split_indices
 from inpainting.data.table import read_columns
 from inpainting.errors import InputError
 from inpainting.images.files import read_uint8
+from inpainting.tasks.checks import check_stored
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared" / "data"
@@ -142,6 +143,9 @@ def test_images_may_be_stored_larger_than_they_are_used(root):
         batch = data.on_after_batch_transfer(read, 0)
         assert batch["image"].shape[1:] == (3, 16, 16) and batch["mask"].shape[1:] == (1, 16, 16)
         torch.testing.assert_close(batch["image"], stored[..., :16, :16])  # each has one colour
+    with pytest.raises(InputError, match="decoded_size=32: a judge learns from stored images"):
+        check_stored(data, "a judge")
+    check_stored(folder(root), "a judge")
     with pytest.raises(InputError, match="decoded_size=8 is smaller than data.image_size=16"):
         folder(root, decoded_size=8)
 

@@ -46,7 +46,7 @@ class ValueCheck(Callback):
                 planned.hydra.runtime.output_dir = folder
             with inside_hydra(planned):
                 check_values(planned)
-                if "trainer" in planned:
+                if "trainer" in planned:  # that of a sweep's job is checked where the job runs
                     from inpainting.trainer.checks import check_devices  # imports torch
 
                     check_devices(planned.trainer)

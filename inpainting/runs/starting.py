@@ -1,6 +1,5 @@
 """Starts a command by Hydra, so that what Hydra refuses ends in one sentence."""
 
-import logging
 import os
 import re
 from collections.abc import Callable
@@ -31,8 +30,6 @@ def start(run: Callable[[], Any]) -> None:
     """
     # Hydra would print its errors itself, over several lines, and exit.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    # A log on a full disk would print a traceback for every line. The next checkpoint says it once.
-    logging.raiseExceptions = False
     try:
         run()
     except COMPOSING as error:

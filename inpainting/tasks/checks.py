@@ -51,3 +51,20 @@ def check_size(method: Inpainter, data: LightningDataModule, name: str) -> None:
             f"data.image_size={size}: the network of model={name} takes only images of "
             f"model.fixed_size={method.fixed_size} px; type data.image_size={method.fixed_size}"
         )
+
+
+def check_stored(data: LightningDataModule, learner: str) -> None:
+    """Refuse images that are stored larger than they are used, for what learns from stored ones.
+
+    Args:
+        data: the data module
+        learner: what learns, for the message
+
+    Raises:
+        InputError: names what to type.
+    """
+    if data.stored_size != data.image_size:
+        raise InputError(
+            f"data.decoded_size={data.stored_size}: {learner} learns from stored images, so "
+            "these must have the size of all others: type data.decoded_size=null"
+        )

@@ -22,6 +22,7 @@ from inpainting.metrics.labels import UNLABELLED
 from inpainting.nn.classifier import Classifier
 from inpainting.runs.checkpoints import read_checkpoint
 from inpainting.runs.provenance import provenance
+from inpainting.tasks.checks import check_stored
 from inpainting.tasks.classifier_training import accuracy, targets_of, train_classifier, untrained
 from inpainting.tasks.made_once import fingerprint, made_once
 from inpainting.values import Count, Natural, Positive
@@ -68,11 +69,7 @@ def trained_classifier(
         InputError: the data set has no labels, its labels are all equal, it has no attributes, or
             the settings would train nothing.
     """
-    if data.stored_size != data.image_size:
-        raise InputError(
-            f"data.decoded_size={data.stored_size}: a classifier learns from stored images; type "
-            "data.decoded_size=null, or other metrics"
-        )
+    check_stored(data, "a classifier")
     key = KEYS[of]
     check_whole(f"{key}.epochs", epochs, 0)
     check_whole(f"{key}.least_steps", least_steps, 1)

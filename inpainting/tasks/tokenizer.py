@@ -25,6 +25,7 @@ from inpainting.runs.folder import Run
 from inpainting.runs.provenance import provenance
 from inpainting.runs.status import status
 from inpainting.tasks.batches import BATCH, as_float, random_batches
+from inpainting.tasks.checks import check_stored
 from inpainting.tasks.made_once import fingerprint, made_once
 from inpainting.tokens.fsq import FSQTokenizer
 from inpainting.tokens.tokenizer import Tokenizer
@@ -69,11 +70,7 @@ def trained_tokenizer(
     """
     check_whole("tokenizer.weights.steps", steps, 1)
     check_whole("tokenizer.weights.batch_size", batch_size, 1)
-    if data.stored_size != data.image_size:
-        raise InputError(
-            f"data.decoded_size={data.stored_size}: a tokenizer learns from stored images; type "
-            "data.decoded_size=null"
-        )
+    check_stored(data, "a tokenizer")
     split, test = (data.datasets[name].split for name in ("train", "test"))
     side = split.images.shape[1]
     if side % tokenizer.stride:
