@@ -245,7 +245,7 @@ def test_each_row_of_the_ladder_changes_little_of_the_row_that_it_is_compared_wi
         below = models.get(config.compared_with)
         if below is not None:
             changed = {key for key, value in models[name].items() if value != below[key]}
-            assert len(changed) == (3 if name == "hinge" else 1), (name, changed)
+            assert len(changed) == (5 if name == "hinge" else 1), (name, changed)
 
 
 def test_the_default_glcic_takes_the_mask_as_a_fourth_channel(composed) -> None:
