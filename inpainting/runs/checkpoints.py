@@ -78,7 +78,8 @@ def load_weights(
         )
         if mine != theirs:
             what = "a new one starts" if mine else "it is left out"
-            log.warning("%s: %s holds another %s; %s", key, path, name, what)
+            held = "another" if theirs else "no"
+            log.warning("%s: %s holds %s %s; %s", key, path, held, name, what)
             state = {entry: value for entry, value in state.items() if entry not in theirs}
             state |= {entry: own[entry] for entry in mine}
     try:
